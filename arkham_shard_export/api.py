@@ -1,0 +1,292 @@
+"""The routes of the contract: bodies in, answers out, errors as one readable sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+
+from arkham_shard_export.errors import (
+    ExportError,
+    FieldProblem,
+    FileExpired,
+    FileMissing,
+    InvalidRequest,
+    JobNotCompleted,
+    JobNotFound,
+    ServiceUnavailable,
+    SourceFailed,
+)
+from arkham_shard_export.jobs.files import MEDIA_TYPES
+from arkham_shard_export.jobs.service import MAX_LIST, MAX_PREVIEW, JobService, job_fields
+from arkham_shard_export.jobs.store import Scope
+from arkham_shard_export.models import ExportFilter, ExportStatus
+from arkham_shard_export.settings import Settings
+
+RETRY_SECONDS = 5
+MAX_OFFSET = 2**53
+STATUS_OF: dict[type[ExportError], int] = {
+    InvalidRequest: 422,
+    JobNotFound: 404,
+    JobNotCompleted: 400,
+    FileExpired: 410,
+    FileMissing: 404,
+    ServiceUnavailable: 503,
+    SourceFailed: 503,
+}
+
+
+class JobBody(BaseModel):
+    """What to export, as what, and how."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: str
+    target: str
+    filters: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+
+
+class PreviewBody(JobBody):
+    max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
+
+
+class TooLarge(Exception):
+    """The body is over the limit; raised while it is being received."""
+
+
+class ExportRoute(APIRoute):
+    """Answers every error of a route with `detail` as one sentence, and refuses bodies over the limit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            limit = Settings.from_environment().max_body_bytes
+            try:
+                return await handle(limited(request, limit))
+            except TooLarge:
+                return error_response(413, f"The body is too large; at most {limit} bytes are accepted.")
+            except RequestValidationError as error:
+                problems = [_problem(each) for each in error.errors()]
+                return error_response(422, " ".join(each.sentence() for each in problems), problems)
+            except ExportError as error:
+                return response_of(error)
+
+        return handler
+
+
+def limited(request: Request, limit: int) -> Request:
+    """The request, whose body raises TooLarge as soon as more than `limit` bytes have come."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge
+    received = 0
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise TooLarge
+        return message
+
+    return Request(request.scope, receive)
+
+
+def error_response(
+    status: int,
+    detail: str,
+    problems: list[FieldProblem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    body: dict[str, Any] = {"detail": detail}
+    if problems:
+        body["errors"] = [
+            {
+                "field": each.field,
+                "value": _plain(each.value),
+                "message": each.message,
+                "valid": list(each.valid),
+            }
+            for each in problems
+        ]
+    return JSONResponse(body, status, headers)
+
+
+def response_of(error: ExportError) -> JSONResponse:
+    status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    problems = list(error.problems) if isinstance(error, InvalidRequest) else None
+    return error_response(status, str(error).encode("utf-8", "replace").decode(), problems, headers)
+
+
+def _plain(value: object) -> object:
+    """A given value as it may be shown again: short, and text that JSON can carry."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)[:200].encode("utf-8", "replace").decode()
+
+
+def _problem(error: Any) -> FieldProblem:
+    """FastAPI's account of a wrong field, as a sentence of ours."""
+    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
+    field = ".".join(place) or "body"
+    kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
+    shown = repr(_plain(value))
+    messages = {
+        "missing": f"{field} is missing." if place else "The body is missing; send a JSON object.",
+        "extra_forbidden": f"Unknown field {field!r}.",
+        "json_invalid": "The body is not valid JSON.",
+        "string_type": f"{field} must be a text, not {shown}.",
+        "dict_type": f"{field} must be an object, not {shown}.",
+        "greater_than_equal": f"{field} must be at least {context.get('ge')}, not {shown}.",
+        "less_than_equal": f"{field} must be at most {context.get('le')}, not {shown}.",
+        "model_attributes_type": "The body must be a JSON object.",
+        "model_type": "The body must be a JSON object.",
+    }
+    message = messages.get(kind)
+    if message is None:
+        whole = "int" in kind
+        message = f"{field} must be a whole number, not {shown}." if whole else f"{field}: {error['msg']}."
+    valid: tuple[str, ...] = ()
+    if kind == "extra_forbidden":
+        valid = tuple(JobBody.model_fields)
+    return FieldProblem("body" if kind == "json_invalid" else field, value, message, valid)
+
+
+class Caller:
+    """Who asks: the running service, and whose jobs are theirs to see."""
+
+    def __init__(self, request: Request, service: JobService, scope: Scope, user: Any) -> None:
+        self.service = service
+        self.scope = scope
+        self.created_by = str(user.id) if user is not None else "system"
+
+
+async def caller_of(request: Request) -> Caller:
+    """The caller; where there are users, each sees the jobs of their own, unless their role is admin."""
+    shard = getattr(request.app.state, "export_shard", None)
+    if shard is None:
+        raise ServiceUnavailable("export", "The export shard is switched off in this host.")
+    service = await shard.service()
+    user = getattr(request.state, "user", None)
+    owner = None if user is None or getattr(user, "role", None) == "admin" else str(user.id)
+    return Caller(request, service, shard.scope(owner), user)
+
+
+async def get_count(request: Request, status: str = ExportStatus.PENDING.value) -> dict[str, int]:
+    caller = await caller_of(request)
+    return {"count": await caller.service.count(ExportFilter(status=status), caller.scope)}
+
+
+async def get_jobs(
+    request: Request,
+    status: str | None = None,
+    format: str | None = None,
+    target: str | None = None,
+    created_by: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 50,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+) -> dict[str, Any]:
+    caller = await caller_of(request)
+    chosen = ExportFilter(status=status, format=format, target=target, created_by=created_by)
+    jobs = await caller.service.page(chosen, caller.scope, limit, offset)
+    total = await caller.service.count(chosen, caller.scope)
+    return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
+
+
+async def post_job(request: Request, body: JobBody) -> JSONResponse:
+    caller = await caller_of(request)
+    job = await caller.service.create(
+        body.format,
+        body.target,
+        body.filters,
+        body.options,
+        created_by=caller.created_by,
+        tenant_id=caller.scope.tenant_id,
+    )
+    return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
+
+
+async def get_job(request: Request, job_id: str) -> dict[str, Any]:
+    caller = await caller_of(request)
+    return job_fields(await caller.service.get(job_id, caller.scope))
+
+
+async def delete_job(request: Request, job_id: str) -> Response:
+    caller = await caller_of(request)
+    await caller.service.cancel(job_id, caller.scope)
+    return Response(status_code=204)
+
+
+async def download(request: Request, job_id: str) -> FileResponse:
+    caller = await caller_of(request)
+    job, path, name = await caller.service.file_of(job_id, caller.scope)
+    told = BackgroundTask(caller.service.downloaded, job)
+    return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix), filename=name, background=told)
+
+
+async def get_formats(request: Request) -> list[dict[str, Any]]:
+    caller = await caller_of(request)
+    return [asdict(each) for each in caller.service.inventory.formats()]
+
+
+async def get_targets(request: Request) -> list[dict[str, Any]]:
+    caller = await caller_of(request)
+    return [asdict(each) for each in await caller.service.inventory.targets(caller.scope.tenant_id)]
+
+
+async def post_preview(request: Request, body: PreviewBody) -> dict[str, Any]:
+    caller = await caller_of(request)
+    preview = await caller.service.preview(
+        body.format,
+        body.target,
+        body.filters,
+        body.options,
+        body.max_preview_records,
+        caller.scope.tenant_id,
+    )
+    return asdict(preview)
+
+
+async def get_stats(request: Request) -> dict[str, Any]:
+    caller = await caller_of(request)
+    statistics = asdict(await caller.service.statistics(caller.scope))
+    oldest = statistics["oldest_pending_job"]
+    return {**statistics, "oldest_pending_job": None if oldest is None else oldest.isoformat()}
+
+
+_Endpoint = Callable[..., Awaitable[Any]]
+
+
+def create_router(in_schema: bool = True) -> APIRouter:
+    """The ten routes. A host that includes them twice takes the second time without schema."""
+    router = APIRouter(
+        prefix="/api/export", tags=["export"], route_class=ExportRoute, include_in_schema=in_schema
+    )
+    routes: tuple[tuple[str, str, _Endpoint], ...] = (
+        ("GET", "/count", get_count),
+        ("GET", "/jobs", get_jobs),
+        ("POST", "/jobs", post_job),
+        ("GET", "/jobs/{job_id}", get_job),
+        ("DELETE", "/jobs/{job_id}", delete_job),
+        ("GET", "/jobs/{job_id}/download", download),
+        ("GET", "/formats", get_formats),
+        ("GET", "/targets", get_targets),
+        ("POST", "/preview", post_preview),
+        ("GET", "/stats", get_stats),
+    )
+    for method, path, endpoint in routes:
+        status = {"POST /jobs": 201, "DELETE /jobs/{job_id}": 204}.get(f"{method} {path}", 200)
+        router.add_api_route(
+            path, endpoint, methods=[method], response_model=None, status_code=status, name=endpoint.__name__
+        )
+    return router

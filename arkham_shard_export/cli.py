@@ -1,0 +1,253 @@
+"""The command line `arkham-export`: the standalone host, synthetic data, and exports without any server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from arkham_shard_export import __version__
+from arkham_shard_export.errors import ExportError
+
+DEFAULT_DATA = "arkham-data"
+DEFAULT_PORT = 8100
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+EXAMPLES = """examples:
+  arkham-export serve --demo
+      a host with a demo case, at http://127.0.0.1:8100/export
+  arkham-export export claims --format csv --filter status=disputed -o disputed.csv
+      one export straight from the database, without a server
+  arkham-export seed --records 100000 --data big
+      synthetic records of every target, to try things out
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; the exit code is 0, 1 where the work failed, 2 where it was asked for wrongly."""
+    options = _parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+    except (ExportError, CommandFailed, ValueError) as error:
+        print(f"arkham-export: {error}", file=sys.stderr)
+        code = EXIT_FAILED
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+class CommandFailed(Exception):
+    """A command cannot do its work; the text says why and what to do."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="arkham-export",
+        description="Complete, verifiable exports of investigations.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"arkham-export {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the standalone host", description=_serve.__doc__)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port (default: %(default)s)")
+    _add_place(serve)
+    serve.add_argument("--demo", action="store_true", help="load the demo case, once")
+    serve.add_argument(
+        "--trust-headers",
+        action="store_true",
+        help="take tenant and user from X-Tenant-Id, X-User-Id and X-User-Role (only behind a proxy that sets them)",
+    )
+    serve.set_defaults(run=_serve)
+
+    seed = commands.add_parser(
+        "seed", help="fill the tables with synthetic records", description=_seed.__doc__
+    )
+    seed.add_argument("--records", type=int, required=True, help="records a target")
+    seed.add_argument("--seed", type=int, default=1, help="same seed, same records (default: %(default)s)")
+    _add_place(seed)
+    seed.set_defaults(run=_seed)
+
+    export = commands.add_parser(
+        "export", help="write one export, without a server", description=_export.__doc__
+    )
+    export.add_argument("target", help="documents, entities, claims, timeline, graph or matrix")
+    export.add_argument("--format", required=True, help="json or csv")
+    export.add_argument("--filter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    export.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    export.add_argument("-o", "--output", default="-", help="file to write; - is standard output (default)")
+    _add_place(export)
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("ARKHAM_EXPORT_DATA") or DEFAULT_DATA),
+        help=f"folder of the SQLite files and of the exports (default: $ARKHAM_EXPORT_DATA or {DEFAULT_DATA})",
+    )
+    parser.add_argument(
+        "--database-url",
+        default=os.environ.get("ARKHAM_EXPORT_DATABASE_URL"),
+        help="PostgreSQL instead of SQLite: postgresql://…",
+    )
+
+
+def _require(module: str, extra: str) -> None:
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise CommandFailed(f"{module} is not installed. Remedy: pip install 'arkham-shard-export[{extra}]'")
+
+
+def _check_url(url: str | None) -> None:
+    if url is None:
+        return
+    if not url.startswith("postgres"):
+        raise CommandFailed(
+            f"--database-url {url.split(':')[0]!r} is not supported; use postgresql://… or --data."
+        )
+    _require("psycopg", "postgres")
+    _require("psycopg_pool", "postgres")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Run the standalone host: the export service with a database of its own, for anyone without ArkhamFrame."""
+    _require("uvicorn", "serve")
+    _check_url(options.database_url)
+    import uvicorn
+
+    from arkham_shard_export.standalone.app import create_app
+
+    app = create_app(
+        options.data, options.database_url, demo=options.demo, trust_headers=options.trust_headers
+    )
+    listener = _listener(options.host, options.port)
+    address = listener.getsockname()
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    if not _is_loopback(address[0]):
+        print(
+            f"Warning: {host} can be reached from other machines, and this host asks nobody for a password.",
+            file=sys.stderr,
+        )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                print(f"Open http://{host}:{address[1]}/export   (Ctrl+C stops)", flush=True)
+
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(server.serve(sockets=[listener]))
+    return 0 if server.started else EXIT_FAILED
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise CommandFailed(
+            f"Cannot listen on {host}:{port} ({error}). Choose another with --host or --port."
+        ) from error
+    return listener
+
+
+def _is_loopback(address: str) -> bool:
+    import ipaddress
+
+    return ipaddress.ip_address(address).is_loopback
+
+
+def _seed(options: argparse.Namespace) -> int:
+    """Fill all tables with varied synthetic records: N of every target, the same for the same seed."""
+    _check_url(options.database_url)
+    from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+
+    def progress(table: str, done: int, expected: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{table}: {done:,} of {expected:,}".ljust(70), end="", file=sys.stderr, flush=True)
+
+    started = time.monotonic()
+    if options.database_url:
+        rows = seed_postgres(options.database_url, options.records, options.seed, progress)
+    else:
+        rows = seed_sqlite(options.data, options.records, options.seed, progress)
+    seconds = time.monotonic() - started
+    if sys.stderr.isatty():
+        print("\r".ljust(72), end="\r", file=sys.stderr)
+    for table, count in rows.items():
+        print(f"{count:>12,}  {table}")
+    print(
+        f"{options.records:,} records of each of the six targets in {seconds:.1f} s "
+        f"({6 * options.records / seconds:,.0f} records a second)."
+    )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    """Write one export straight from the database: the same records, checks and files as a job's."""
+    _check_url(options.database_url)
+    from arkham_shard_export.pipeline.direct import export_to_file, export_to_stream
+    from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
+    from arkham_shard_export.standalone.tables import sqlite_paths
+
+    location: Location
+    if options.database_url:
+        location = PostgresLocation(options.database_url)
+    else:
+        main_file, attached = sqlite_paths(options.data.resolve())
+        if not main_file.exists():
+            raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
+        location = SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
+    arguments = (
+        options.format,
+        options.target,
+        _pairs(options.filter, "--filter"),
+        _pairs(options.option, "--option"),
+        location,
+    )
+    if options.output == "-":
+        outcome = export_to_stream(*arguments, sys.stdout.buffer)
+    else:
+        outcome = export_to_file(*arguments, Path(options.output))
+    account = outcome.completeness
+    told = f"{outcome.record_count} records written, {account['skipped']} skipped, of {account['expected']}."
+    print(told, file=sys.stderr)
+    for skip in account["skips"]:
+        print(f"  skipped {skip['count']} {skip['section']}: {skip['reason']}", file=sys.stderr)
+    for each in outcome.adjustments:
+        print(f"  adjusted {each['count']}: {each['reason']}", file=sys.stderr)
+    return 0
+
+
+def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
+    """`name=value` words; a value that is JSON (true, 10, null, a list) is read as such."""
+    pairs: dict[str, Any] = {}
+    for word in words:
+        name, separator, text = word.partition("=")
+        if not separator:
+            raise CommandFailed(f"{flag} {word!r} must be NAME=VALUE.")
+        value: Any = text
+        if flag == "--option" or text.startswith("["):
+            with contextlib.suppress(ValueError):
+                value = json.loads(text)
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,122 @@
+"""Everything that can go wrong, as one tree.
+
+ExportError
+├── InvalidRequest          the request names something unknown, wrong or unsupported
+├── JobNotFound             no such job for this caller
+├── JobNotCompleted         the job has no file yet, or never will
+├── FileExpired             the file's time is over
+├── FileMissing             a completed job whose file is gone
+├── ServiceUnavailable      a service of the host is missing or does not answer
+├── SourceFailed            reading the records failed
+│   ├── SnapshotBusy        no consistent snapshot could be had in time
+│   └── SourceChanged       the records changed under a source that has no snapshot
+├── Incomplete              expected and written records differ
+├── StoreFailed             writing the file failed
+├── WorkerDied              the worker process ended before its job did
+└── Cancelled               the job was cancelled while it ran
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "Cancelled",
+    "ExportError",
+    "FieldProblem",
+    "FileExpired",
+    "FileMissing",
+    "Incomplete",
+    "InvalidRequest",
+    "JobNotCompleted",
+    "JobNotFound",
+    "ServiceUnavailable",
+    "SnapshotBusy",
+    "SourceChanged",
+    "SourceFailed",
+    "StoreFailed",
+    "WorkerDied",
+]
+
+
+class ExportError(Exception):
+    """Base of all errors of this package; its text is one readable sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One wrong field of a request: what was given and, where the choice is closed, what is valid."""
+
+    field: str
+    value: object
+    message: str
+    valid: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        choices = f" Valid: {', '.join(self.valid)}." if self.valid else ""
+        return f"{self.message}{choices}"
+
+
+class InvalidRequest(ExportError):
+    """The request names something unknown, wrong or unsupported; `problems` lists every such field."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problem.sentence() for problem in self.problems))
+
+
+class JobNotFound(ExportError):
+    """No job of this id is visible to the caller."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__("There is no export job with this id. GET /api/export/jobs lists the jobs.")
+
+
+class JobNotCompleted(ExportError):
+    """The job has no file: it has not ended, or ended without one."""
+
+
+class FileExpired(ExportError):
+    """The file was kept until its expiry and is no longer served."""
+
+
+class FileMissing(ExportError):
+    """The job completed but its file is no longer in the store."""
+
+
+class ServiceUnavailable(ExportError):
+    """A service of the host is missing or does not answer."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        self.service = service
+        super().__init__(reason)
+
+
+class SourceFailed(ExportError):
+    """Reading the records failed; nothing of the export may be used."""
+
+
+class SnapshotBusy(SourceFailed):
+    """A writer held the database for so long that no consistent snapshot could be taken."""
+
+
+class SourceChanged(SourceFailed):
+    """Records changed while a source without snapshots was being read."""
+
+
+class Incomplete(ExportError):
+    """The records written and skipped do not add up to the records expected."""
+
+
+class StoreFailed(ExportError):
+    """The file could not be written to the export store."""
+
+
+class WorkerDied(ExportError):
+    """The worker process ended before its job did."""
+
+
+class Cancelled(ExportError):
+    """The job was cancelled while it ran."""

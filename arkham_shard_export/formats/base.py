@@ -1,0 +1,68 @@
+"""What every writer is: a declared spec, and begin, sections and end over a sink of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from arkham_shard_export.ports import Sink
+from arkham_shard_export.records import Adjustments, Batch, Section
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """A format as declared by its writer. `tabular` writers want lookups resolved in the record itself.
+
+    `options` are those it honours besides the ones that every format has. `cannot_carry` tells a reader what is
+    lost or changed, in one sentence.
+    """
+
+    format: str
+    name: str
+    description: str
+    file_extension: str
+    mime_type: str
+    supports_flatten: bool = False
+    supports_metadata: bool = True
+    tabular: bool = False
+    max_records: int | None = None
+    options: tuple[str, ...] = ()
+    cannot_carry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a writer is told before the first record. Times are ISO 8601 texts: a writer has no clock."""
+
+    target: str
+    exported_at: str
+    snapshot_at: str
+    filters: Mapping[str, Any]
+    options: Mapping[str, Any]
+    sections: Sequence[Section]
+    include_metadata: bool = True
+
+
+class Writer(Protocol):
+    """Turns sections into one file, in constant memory.
+
+    Called in this order: `begin`, then for each section `begin_section`, `write` for each batch and
+    `end_section`, and last `end`. `written` counts the records of counted sections that are in the file.
+    An exception from any of them ends the export; nothing of the file is kept.
+    """
+
+    spec: ClassVar[FormatSpec]
+    written: int
+    file_extension: str
+    """That of this very file, known after `begin`; some formats write several files into an archive."""
+
+    def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None: ...
+
+    def begin_section(self, section: Section) -> None: ...
+
+    def write(self, batch: Batch) -> None: ...
+
+    def end_section(self) -> None: ...
+
+    def end(self) -> None: ...

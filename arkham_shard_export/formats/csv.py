@@ -1,0 +1,159 @@
+"""CSV (RFC 4180): UTF-8, CR LF, a header always; null is an empty cell, an empty text a quoted one.
+
+Several tables, or several matrices, become a ZIP of CSV files. An ACH matrix is written as its grid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import msgspec
+
+from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
+from arkham_shard_export.formats.nesting import Nesting
+from arkham_shard_export.ports import Sink
+from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
+from arkham_shard_export.targets import Column, Kind
+
+_TO_QUOTE = re.compile('[",\r\n]')
+_FORMULA_STARTS = frozenset("=+-@\t\r")
+_UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9]+")
+_MAIN_NAMES = {"timeline": "events"}
+
+
+class CsvWriter:
+    spec: ClassVar[FormatSpec] = FormatSpec(
+        format="csv",
+        name="CSV",
+        description="One row a record, for spreadsheets and data tools; several tables come as a ZIP of CSV files.",
+        file_extension=".csv",
+        mime_type="text/csv",
+        supports_flatten=True,
+        supports_metadata=False,
+        tabular=True,
+        options=("spreadsheet_safe",),
+        cannot_carry=(
+            "Relations and JSON columns are JSON in a cell, an ACH matrix is its grid without notes, the "
+            "export's own metadata stays in the job, and text that a spreadsheet would run as a formula gets a "
+            "leading apostrophe (counted; spreadsheet_safe: false leaves it as it is)."
+        ),
+    )
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.file_extension = self.spec.file_extension
+        self._archive: Archive | None = None
+        self._member_names: set[str] = set()
+
+    def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
+        self._target = document.target
+        self._adjustments = adjustments
+        self._cells = Cells(adjustments, guard=bool(document.options.get("spreadsheet_safe", True)))
+        self._sink = sink
+        grids = sum(each.expected or 0 for each in document.sections if each.layout is Layout.GRID)
+        if len(document.sections) > 1 or grids > 1:
+            self.file_extension = ".zip"
+            self._archive = Archive(sink)
+
+    def begin_section(self, section: Section) -> None:
+        self._section = section
+        if section.layout is Layout.GRID:
+            if not section.expected:
+                self._sink.write(self._cells.line(EVIDENCE_COLUMNS))
+            return
+        if self._archive is not None:
+            main = _MAIN_NAMES.get(self._target, self._target)
+            self._sink = self._archive.open(f"{main if section.name == 'records' else section.name}.csv")
+        self._encoders = [self._cells.encoder(column) for column in section.columns]
+        self._sink.write(self._cells.line([column.name for column in section.columns]))
+
+    def write(self, batch: Batch) -> None:
+        if not batch:
+            return
+        if self._section.layout is Layout.GRID:
+            for row in batch:
+                self._write_grid(row)
+        else:
+            encoders = self._encoders
+            lines = [
+                ",".join([encode(cell) for encode, cell in zip(encoders, row, strict=True)]) for row in batch
+            ]
+            self._sink.write(("\r\n".join(lines) + "\r\n").encode())
+        if self._section.counted:
+            self.written += len(batch)
+
+    def end_section(self) -> None:
+        """A table ends where the next begins."""
+
+    def end(self) -> None:
+        if self._archive is not None:
+            self._archive.close()
+
+    def _write_grid(self, row: Row) -> None:
+        grid = grid_of(self._section.columns, row)
+        if grid.left_out:
+            self._adjustments.add("not_in_grid", grid.left_out)
+        if self._archive is not None:
+            self._sink = self._archive.open(self._member_name(grid.title, grid.matrix_id))
+        self._sink.write(b"".join(self._cells.line(each) for each in [grid.header, *grid.rows]))
+
+    def _member_name(self, title: str, matrix_id: str) -> str:
+        name = "-".join(filter(None, (_slug(title)[:40].strip("-"), _slug(matrix_id)[:80]))) or "matrix"
+        number = len(self._member_names) + 1
+        name = f"{name}-{number}" if name.lower() in self._member_names else name
+        self._member_names.add(name.lower())
+        return f"{name}.csv"
+
+
+def _slug(text: str) -> str:
+    return _UNSAFE_IN_NAME.sub("-", text).strip("-")
+
+
+class Cells:
+    """Encodes cells; `guard` defuses text that a spreadsheet would run, numbers are never touched."""
+
+    def __init__(self, adjustments: Adjustments, guard: bool) -> None:
+        self._adjustments = adjustments
+        self._guard = guard
+        self._json = msgspec.json.Encoder(decimal_format="number")
+
+    def line(self, cells: Iterable[Any]) -> bytes:
+        return (",".join([self.scalar(cell) for cell in cells]) + "\r\n").encode()
+
+    def encoder(self, column: Column) -> Callable[[Any], str]:
+        if column.kind is Kind.JSON:
+            return self.json_text
+        nesting = Nesting(column.columns)
+        if column.kind is Kind.RECORDS:
+            return lambda rows: self._object([nesting.record(row) for row in rows or ()])
+        if column.kind is Kind.RECORD:
+            return lambda row: self._object(None if row is None else nesting.record(row))
+        return self.scalar
+
+    def scalar(self, value: Any) -> str:
+        if value is None:
+            return ""
+        if type(value) is not str:
+            return ("true" if value else "false") if type(value) is bool else str(value)
+        if value == "":
+            return '""'
+        if self._guard and value[0] in _FORMULA_STARTS:
+            self._adjustments.add("formula_guard")
+            value = f"'{value}"
+        return self._quoted(value)
+
+    def json_text(self, value: str | None) -> str:
+        return "" if value is None else self._quoted(value)
+
+    def _object(self, value: Any) -> str:
+        return "" if value is None else self._quoted(self._json.encode(value).decode())
+
+    @staticmethod
+    def _quoted(value: str) -> str:
+        if _TO_QUOTE.search(value):
+            return '"' + value.replace('"', '""') + '"'
+        return value

@@ -1,0 +1,66 @@
+"""JSON (RFC 8259): one object, records streamed into it, relations nested in their records."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.nesting import Nesting
+from arkham_shard_export.ports import Sink
+from arkham_shard_export.records import Adjustments, Batch, Layout, Section
+
+
+class JsonWriter:
+    spec: ClassVar[FormatSpec] = FormatSpec(
+        format="json",
+        name="JSON",
+        description="Everything, nested as it belongs together; for programs and for archives.",
+        file_extension=".json",
+        mime_type="application/json",
+        supports_flatten=True,
+        cannot_carry="NaN and infinities become null, and are counted.",
+    )
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.file_extension = self.spec.file_extension
+        self._encoder = msgspec.json.Encoder(decimal_format="number")
+
+    def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
+        self._sink = sink
+        head: dict[str, Any] = {"target": document.target}
+        if document.include_metadata:
+            head["exported_at"] = document.exported_at
+            head["snapshot_at"] = document.snapshot_at
+            head["filters"] = document.filters
+            head["options"] = document.options
+        sink.write(self._encoder.encode(head)[:-1])
+
+    def begin_section(self, section: Section) -> None:
+        self._section = section
+        self._first = True
+        self._shape = Nesting(section.columns)
+        opening = b"{" if section.layout is Layout.INDEX else b"["
+        self._sink.write(b',\n"%s":%s' % (section.name.encode(), opening))
+
+    def write(self, batch: Batch) -> None:
+        if not batch:
+            return
+        encode = self._encoder.encode
+        if self._section.layout is Layout.INDEX:
+            lines = [encode(str(key)) + b":" + encode(name) for key, name in batch]
+        else:
+            shaped = self._shape.record
+            lines = [encode(shaped(row)) for row in batch]
+        self._sink.write((b"\n" if self._first else b",\n") + b",\n".join(lines))
+        self._first = False
+        if self._section.counted:
+            self.written += len(batch)
+
+    def end_section(self) -> None:
+        self._sink.write(b"}" if self._section.layout is Layout.INDEX else b"]")
+
+    def end(self) -> None:
+        self._sink.write(b',\n"record_count":%d}\n' % self.written)

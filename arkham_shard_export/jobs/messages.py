@@ -1,0 +1,70 @@
+"""What a host and its worker processes say to each other: one JSON object a line, over stdin and stdout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
+from arkham_shard_export.targets import Target
+
+
+class Run(msgspec.Struct, frozen=True, tag="run"):
+    """Export into `<store>/<folder>/<stem><extension>`; one of the two locations is set."""
+
+    request: ExportRequest
+    target: Target
+    store: str
+    folder: str
+    stem: str
+    attempt: int = 1
+    sqlite: SqliteLocation | None = None
+    postgres: PostgresLocation | None = None
+
+    @property
+    def location(self) -> Location:
+        location = self.sqlite or self.postgres
+        assert location is not None
+        return location
+
+
+class Progressed(msgspec.Struct, frozen=True, tag="progress"):
+    phase: str
+    done: int
+    expected: int
+
+
+class Completed(msgspec.Struct, frozen=True, tag="completed"):
+    file_path: str
+    file_size: int
+    sha256: str
+    record_count: int
+    snapshot_at: str
+    completeness: dict[str, Any]
+    adjustments: list[dict[str, Any]]
+    peak_memory_mib: int = 0
+    """The most that this process has held resident so far."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """`error` is for the user; `trace` only for the log."""
+
+    error: str
+    trace: str = ""
+
+
+Answer = Progressed | Completed | Failed
+
+encode = msgspec.json.Encoder().encode
+_runs = msgspec.json.Decoder(Run)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def decode_run(line: bytes) -> Run:
+    return _runs.decode(line)
+
+
+def decode_answer(line: bytes) -> Answer:
+    return _answers.decode(line)

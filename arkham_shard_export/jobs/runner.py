@@ -1,0 +1,327 @@
+"""The embedded runner: takes pending jobs, oldest first, and sees each through to its end.
+
+One runner serves one jobs table: at its start, whatever is said to be running was left by a process that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+from arkham_shard_export.errors import Cancelled, ExportError, WorkerDied
+from arkham_shard_export.jobs.execution import execute
+from arkham_shard_export.jobs.files import FileStore, download_name
+from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
+from arkham_shard_export.jobs.publisher import Publisher
+from arkham_shard_export.jobs.store import EVERYTHING, JobStore, time_text
+from arkham_shard_export.jobs.workers import WorkerPool
+from arkham_shard_export.models import ExportJob, ExportStatus
+from arkham_shard_export.pipeline.run import OpenSource
+from arkham_shard_export.ports import Clock
+from arkham_shard_export.settings import Settings
+
+NOTE_SECONDS = 1.0
+"""How often the progress of a running job is written to its row."""
+
+log = logging.getLogger(__name__)
+
+
+class Planner(Protocol):
+    """Turns a stored job into what a worker needs, or into a source that only this process can read."""
+
+    async def plan(
+        self, job: ExportJob, tenant_id: str | None, attempt: int
+    ) -> tuple[Run, OpenSource | None]: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """`settling`: the work is done and its end is being recorded, which is not to be interrupted."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    task: asyncio.Task[None] | None = None
+    cancelled: bool = False
+    settling: bool = False
+
+
+class Runner:
+    def __init__(
+        self,
+        store: JobStore,
+        files: FileStore,
+        publisher: Publisher,
+        planner: Planner,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._publisher = publisher
+        self._planner = planner
+        self._settings = settings
+        self._clock = clock
+        self.pool = WorkerPool(settings.worker_memory_mib)
+        self._running: dict[str, _Running] = {}
+        self._wake = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Hand back what a dead process left, then begin to take jobs."""
+        for job_id, attempts in await self._store.processing():
+            job = await self._store.get(job_id, EVERYTHING)
+            if job is not None and job.created_at is not None:
+                self._files.remove_attempts(job_id, job.created_at, attempts)
+            await self._store.hand_back(job_id, None, uuid4().hex)
+            log.warning("Export job %s was left running by a process that is gone; it runs again.", job_id)
+        self._loop_task = asyncio.create_task(self._take_jobs(), name="arkham-export-runner")
+
+    def wake(self) -> None:
+        """Look for pending jobs now rather than at the next poll."""
+        self._wake.set()
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop the job's work, wait until it is stopped, and remove what it had written."""
+        running = self._running.get(job_id)
+        if running is not None:
+            running.cancelled = True
+            await self._interrupt(running)
+
+    async def _interrupt(self, running: _Running) -> None:
+        running.stop.set()
+        if running.task is None:
+            return
+        if not running.settling:
+            running.task.cancel()
+        await asyncio.wait([running.task])
+
+    async def stop(self) -> None:
+        """Take no more jobs; hand running ones back, to run again from the start."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+        await asyncio.gather(*(self._interrupt(running) for running in list(self._running.values())))
+        await self.pool.close()
+
+    async def _take_jobs(self) -> None:
+        with contextlib.suppress(Exception):
+            await self.pool.warm()
+        while True:
+            self._wake.clear()
+            try:
+                await self._fill()
+            except ExportError as error:
+                log.warning("Export jobs cannot be taken now: %s", error)
+            except Exception:
+                log.exception("Export jobs cannot be taken now.")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
+
+    async def _fill(self) -> None:
+        free = self._settings.concurrency - len(self._running)
+        if free <= 0:
+            return
+        for job_id, tenant_id in await self._store.pending(free):
+            token = uuid4().hex
+            attempt = await self._store.claim(job_id, token, self._clock())
+            if attempt is None:
+                continue
+            running = self._running[job_id] = _Running()
+            work = self._see_through(running, job_id, tenant_id, token, attempt)
+            running.task = asyncio.create_task(work, name=f"arkham-export-{job_id}")
+
+    async def _see_through(
+        self, running: _Running, job_id: str, tenant_id: str | None, token: str, attempt: int
+    ) -> None:
+        started = time.monotonic()
+        job: ExportJob | None = None
+        try:
+            job = await self._store.get(job_id, EVERYTHING)
+            if job is None:
+                return
+            if attempt == 1:
+                await self._publisher.publish(
+                    "export.job.started", job_id=job_id, format=job.format, target=job.target
+                )
+            answer = await self._run(job, tenant_id, token, attempt)
+            running.settling = True
+            await self._settle(job, token, answer, started)
+        except asyncio.CancelledError:
+            if job is not None and job.created_at is not None:
+                self._files.remove_attempts(job_id, job.created_at, attempt)
+            if not running.cancelled:
+                with contextlib.suppress(ExportError):
+                    await self._store.hand_back(job_id, token, uuid4().hex)
+            raise
+        except Exception:
+            # The state could not be written: the job stays processing and runs again at the next start.
+            log.exception("Export job %s could not be settled.", job_id)
+        finally:
+            del self._running[job_id]
+            self.wake()
+
+    async def _run(
+        self, job: ExportJob, tenant_id: str | None, token: str, attempt: int
+    ) -> Completed | Failed | None:
+        """The answer, or None where the attempt is to be repeated."""
+        if attempt > self._settings.max_attempts:
+            return Failed(
+                f"The export was tried {self._settings.max_attempts} times and never came to an end."
+            )
+        noted = _Noting(self._store, job, token)
+        try:
+            run, open_records = await self._planner.plan(job, tenant_id, attempt)
+            if open_records is None:
+                return await self.pool.run(run, noted.progressed)
+            return await self._in_thread(job.id, run, open_records, noted.progressed)
+        except WorkerDied as error:
+            if job.created_at is not None:
+                self._files.remove_attempts(job.id, job.created_at, attempt)
+            if attempt < self._settings.max_attempts:
+                log.warning("Export job %s: %s It runs again (attempt %d).", job.id, error, attempt + 1)
+                return None
+            return Failed(f"{error} It was tried {attempt} times.")
+        except ExportError as error:
+            return Failed(str(error))
+        finally:
+            await noted.end()
+
+    async def _in_thread(
+        self, job_id: str, run: Run, open_records: OpenSource, on_progress: Callable[[Progressed], None]
+    ) -> Completed | Failed:
+        loop = asyncio.get_running_loop()
+        stop = self._running[job_id].stop
+
+        def check() -> None:
+            if stop.is_set():
+                raise Cancelled("The export was cancelled.")
+
+        def tell(progressed: Progressed) -> None:
+            loop.call_soon_threadsafe(on_progress, progressed)
+
+        work = loop.run_in_executor(None, execute, run, self._clock, tell, check, open_records)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.set()
+            with contextlib.suppress(Cancelled):
+                await work
+            raise
+
+    async def _settle(
+        self, job: ExportJob, token: str, answer: Completed | Failed | None, started: float
+    ) -> None:
+        if answer is None:
+            await self._store.hand_back(job.id, token, uuid4().hex)
+        elif isinstance(answer, Failed):
+            await self._fail(job, token, answer, started)
+        else:
+            await self._complete(job, token, answer, started)
+
+    async def _complete(self, job: ExportJob, token: str, answer: Completed, started: float) -> None:
+        now = self._clock()
+        elapsed_ms = round((time.monotonic() - started) * 1000, 3)
+        kept = self._settings.retention_hours
+        extension = answer.file_path[answer.file_path.rindex(".") :]
+        metadata = {
+            **job.metadata,
+            "completeness": answer.completeness,
+            "adjustments": answer.adjustments,
+            "sha256": answer.sha256,
+            "snapshot_at": answer.snapshot_at,
+            "file_name": download_name(job.target, job.created_at or now, job.id, extension),
+        }
+        ended = await self._store.finish(
+            job.id,
+            token,
+            token,
+            ExportStatus.COMPLETED,
+            {
+                "completed_at": time_text(now),
+                "file_path": answer.file_path,
+                "file_size": answer.file_size,
+                "download_url": f"/api/export/jobs/{job.id}/download",
+                "expires_at": time_text(now + timedelta(hours=kept)) if kept else None,
+                "record_count": answer.record_count,
+                "processing_time_ms": elapsed_ms,
+                "metadata": as_json(metadata),
+            },
+        )
+        if not ended:
+            # Cancelled in the last moment: what was not completed leaves no file.
+            with contextlib.suppress(ExportError, OSError):
+                self._files.locate(answer.file_path).unlink()
+            return
+        log.info("Export job %s completed: %d records.", job.id, answer.record_count)
+        await self._publisher.publish(
+            "export.file.created", job_id=job.id, file_path=answer.file_path, file_size=answer.file_size
+        )
+        await self._publisher.publish(
+            "export.job.completed",
+            job_id=job.id,
+            record_count=answer.record_count,
+            file_size=answer.file_size,
+            processing_time_ms=elapsed_ms,
+        )
+
+    async def _fail(self, job: ExportJob, token: str, answer: Failed, started: float) -> None:
+        log.warning("Export job %s failed: %s %s", job.id, answer.error, answer.trace)
+        ended = await self._store.finish(
+            job.id,
+            token,
+            token,
+            ExportStatus.FAILED,
+            {
+                "completed_at": time_text(self._clock()),
+                "error": answer.error,
+                "processing_time_ms": round((time.monotonic() - started) * 1000, 3),
+                "metadata": as_json(job.metadata),
+            },
+        )
+        if ended:
+            await self._publisher.publish("export.job.failed", job_id=job.id, error=answer.error)
+
+
+class _Noting:
+    """Writes the progress of one job to its row, at most once in NOTE_SECONDS and never two writes at once."""
+
+    def __init__(self, store: JobStore, job: ExportJob, token: str) -> None:
+        self._store = store
+        self._job = job
+        self._token = token
+        self._latest: Progressed | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def progressed(self, progress: Progressed) -> None:
+        self._latest = progress
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._latest is not None:
+            latest, self._latest = self._latest, None
+            progress = {"phase": latest.phase, "done": latest.done, "expected": latest.expected}
+            with contextlib.suppress(ExportError):
+                await self._store.note(
+                    self._job.id, self._token, {**self._job.metadata, "progress": progress}
+                )
+            await asyncio.sleep(NOTE_SECONDS)
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+
+def as_json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

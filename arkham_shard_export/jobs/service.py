@@ -1,0 +1,218 @@
+"""Everything one can do with export jobs; what the routes, the shard's Python API and the command line call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from arkham_shard_export.errors import (
+    FieldProblem,
+    FileExpired,
+    FileMissing,
+    InvalidRequest,
+    JobNotCompleted,
+    JobNotFound,
+)
+from arkham_shard_export.jobs.files import FileStore, download_name
+from arkham_shard_export.jobs.inventory import CUSTOM, Inventory
+from arkham_shard_export.jobs.messages import Run
+from arkham_shard_export.jobs.migrations import migrate
+from arkham_shard_export.jobs.publisher import Publisher
+from arkham_shard_export.jobs.runner import Runner
+from arkham_shard_export.jobs.store import JobStore, Scope, time_text
+from arkham_shard_export.models import (
+    ExportFilter,
+    ExportFormat,
+    ExportJob,
+    ExportStatistics,
+    ExportStatus,
+    ExportTarget,
+)
+from arkham_shard_export.pipeline import Preview
+from arkham_shard_export.pipeline.run import OpenSource
+from arkham_shard_export.ports import Clock, Database, Events
+from arkham_shard_export.settings import Settings
+from arkham_shard_export.sources.dialects import Dialect
+from arkham_shard_export.sources.location import Location
+
+MAX_LIST = 500
+MAX_PREVIEW = 100
+_JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class JobService:
+    """Owns the table, the store, the publisher and the runner of one host, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        dialect: Dialect,
+        location: Location | None,
+        store_root: Path,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._dialect = dialect
+        self._clock = clock
+        self.jobs = JobStore(database, dialect)
+        self.files = FileStore(store_root)
+        self.inventory = Inventory(database, dialect, location, clock)
+        self._publisher = Publisher(events)
+        self.runner = Runner(self.jobs, self.files, self._publisher, self, settings, clock)
+
+    async def start(self) -> None:
+        self.files.prepare()
+        await migrate(self._database, self._dialect)
+        self._publisher.start()
+        await self.runner.start()
+
+    async def stop(self) -> None:
+        await self.runner.stop()
+        await self._publisher.stop()
+
+    async def create(
+        self,
+        format: object,
+        target: object,
+        filters: object,
+        options: object,
+        *,
+        created_by: str,
+        tenant_id: str | None,
+    ) -> ExportJob:
+        """Store a pending job and announce it; it runs as soon as there is room. InvalidRequest lists what is wrong."""
+        request, _ = await self.inventory.check(format, target, filters, options, tenant_id)
+        job = ExportJob(
+            id=str(uuid4()),
+            format=request.format,
+            target=request.target,
+            created_at=self._clock(),
+            filters=request.filters,
+            options=request.options,
+            created_by=created_by,
+        )
+        await self.jobs.insert(job, tenant_id)
+        await self._publisher.publish(
+            "export.job.created",
+            job_id=job.id,
+            format=job.format,
+            target=job.target,
+            created_by=job.created_by,
+        )
+        self.runner.wake()
+        return job
+
+    async def get(self, job_id: str, scope: Scope) -> ExportJob:
+        """The job, or JobNotFound."""
+        job = await self.jobs.get(job_id, scope) if _JOB_ID.fullmatch(job_id) else None
+        if job is None:
+            raise JobNotFound(job_id)
+        return job
+
+    async def page(
+        self, filter: ExportFilter, scope: Scope, limit: int = 50, offset: int = 0
+    ) -> list[ExportJob]:
+        check_filter(filter)
+        return await self.jobs.page(filter, scope, limit, offset)
+
+    async def count(self, filter: ExportFilter, scope: Scope) -> int:
+        check_filter(filter)
+        return await self.jobs.count(filter, scope)
+
+    async def statistics(self, scope: Scope) -> ExportStatistics:
+        return await self.jobs.statistics(scope)
+
+    async def cancel(self, job_id: str, scope: Scope) -> ExportJob:
+        """Cancel a pending or running job; a finished one stays as it is. Returns when the work has stopped."""
+        job = await self.get(job_id, scope)
+        if job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING):
+            ended = await self.jobs.finish(
+                job_id,
+                None,
+                uuid4().hex,
+                ExportStatus.CANCELLED,
+                {"completed_at": time_text(self._clock())},
+            )
+            if ended:
+                await self.runner.cancel(job_id)
+                await self._publisher.publish("export.job.cancelled", job_id=job_id)
+        return await self.get(job_id, scope)
+
+    async def preview(
+        self,
+        format: object,
+        target: object,
+        filters: object,
+        options: object,
+        records: int,
+        tenant_id: str | None,
+    ) -> Preview:
+        request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
+        return await self.inventory.preview(request, chosen, records)
+
+    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, Path, str]:
+        """The job, its file and the name to download it under; says why where there is none."""
+        job = await self.get(job_id, scope)
+        if job.status is not ExportStatus.COMPLETED:
+            reason = f": {job.error}" if job.error else "."
+            raise JobNotCompleted(f"There is nothing to download: the job is {job.status.value}{reason}")
+        if self.expired(job):
+            assert job.expires_at is not None
+            raise FileExpired(
+                f"The file was kept until {job.expires_at:%Y-%m-%d %H:%M} UTC; run the export again."
+            )
+        if job.file_path is None:
+            raise FileMissing("This job has no file in the store; run the export again.")
+        path = self.files.locate(job.file_path)
+        name = str(job.metadata.get("file_name") or "") or download_name(
+            job.target, job.created_at or self._clock(), job.id, path.suffix
+        )
+        return job, path, name
+
+    def expired(self, job: ExportJob) -> bool:
+        return job.expires_at is not None and job.expires_at <= self._clock()
+
+    async def downloaded(self, job: ExportJob) -> None:
+        await self._publisher.publish("export.file.downloaded", job_id=job.id, file_path=job.file_path)
+
+    async def plan(
+        self, job: ExportJob, tenant_id: str | None, attempt: int
+    ) -> tuple[Run, OpenSource | None]:
+        folder = self.files.folder(job.created_at or self._clock())
+        return await self.inventory.plan(job, tenant_id, attempt, str(self.files.root), folder)
+
+
+def check_filter(filter: ExportFilter) -> None:
+    """InvalidRequest where a filter of the job list names something that no job can be."""
+    problems = []
+    valid_formats = tuple(each.value for each in ExportFormat)
+    for name, value, valid in (
+        ("status", filter.status, tuple(each.value for each in ExportStatus)),
+        ("format", filter.format, valid_formats),
+        ("target", filter.target, tuple(each.value for each in ExportTarget)),
+    ):
+        if value is not None and value not in valid:
+            message = f"Unknown {name} {str(value)[:60]!r}."
+            problems.append(FieldProblem(name, value, message, valid))
+    if filter.created_by is not None and "\0" in filter.created_by:
+        problems.append(FieldProblem("created_by", filter.created_by, "created_by must be plain text."))
+    if problems:
+        raise InvalidRequest(problems)
+
+
+def job_fields(job: ExportJob) -> dict[str, Any]:
+    """A job as the contract shows it."""
+    fields = asdict(job)
+    fields["status"] = job.status.value
+    for name in ("created_at", "started_at", "completed_at", "expires_at"):
+        value = fields[name]
+        fields[name] = None if value is None else value.isoformat()
+    return fields
+
+
+__all__ = ["CUSTOM", "JobService", "check_filter", "job_fields"]

@@ -1,0 +1,153 @@
+"""The contract's vocabulary: enums and dataclasses that other shards and REST clients see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ExportFormat(StrEnum):
+    """The five formats of the contract; further formats are registered under their own names."""
+
+    JSON = "json"
+    CSV = "csv"
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+
+class ExportStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ExportTarget(StrEnum):
+    """What can be exported; `custom` stands for every source registered at run time."""
+
+    DOCUMENTS = "documents"
+    ENTITIES = "entities"
+    CLAIMS = "claims"
+    TIMELINE = "timeline"
+    GRAPH = "graph"
+    MATRIX = "matrix"
+    CUSTOM = "custom"
+
+
+@dataclass(slots=True)
+class ExportOptions:
+    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC)."""
+
+    include_metadata: bool = True
+    include_relationships: bool = True
+    date_range_start: str | None = None
+    date_range_end: str | None = None
+    entity_types: list[str] | None = None
+    flatten: bool = False
+    max_records: int | None = None
+    sort_by: str | None = None
+    sort_order: str = "asc"
+    include_conflicts: bool = False
+    include_gaps: bool = False
+    group_by: str | None = None
+    spreadsheet_safe: bool = True
+
+
+@dataclass(slots=True)
+class ExportJob:
+    """One export, from request to file. Times are aware (UTC); `file_path` is relative to the export store."""
+
+    id: str
+    format: str
+    target: str
+    status: ExportStatus = ExportStatus.PENDING
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    file_path: str | None = None
+    file_size: int | None = None
+    download_url: str | None = None
+    expires_at: datetime | None = None
+    error: str | None = None
+    filters: dict[str, Any] = field(default_factory=dict)
+    options: ExportOptions = field(default_factory=ExportOptions)
+    record_count: int = 0
+    processing_time_ms: float = 0.0
+    created_by: str = "system"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ExportResult:
+    """How one export ended."""
+
+    job_id: str
+    success: bool
+    file_path: str | None = None
+    file_size: int | None = None
+    download_url: str | None = None
+    expires_at: datetime | None = None
+    record_count: int = 0
+    processing_time_ms: float = 0.0
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class ExportStatistics:
+    """Totals over the jobs the caller may see; sizes in bytes, times in milliseconds."""
+
+    total_jobs: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    by_format: dict[str, int] = field(default_factory=dict)
+    by_target: dict[str, int] = field(default_factory=dict)
+    jobs_pending: int = 0
+    jobs_processing: int = 0
+    jobs_completed: int = 0
+    jobs_failed: int = 0
+    total_records_exported: int = 0
+    total_file_size_bytes: int = 0
+    avg_processing_time_ms: float = 0.0
+    oldest_pending_job: datetime | None = None
+
+
+@dataclass(slots=True)
+class ExportFilter:
+    """Which jobs to list; None leaves a field open."""
+
+    status: str | None = None
+    format: str | None = None
+    target: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    created_by: str | None = None
+
+
+@dataclass(slots=True)
+class FormatInfo:
+    """A format as `/formats` lists it; `max_records` None means without a limit."""
+
+    format: str
+    name: str
+    description: str
+    file_extension: str
+    mime_type: str
+    supports_flatten: bool = False
+    supports_metadata: bool = True
+    max_records: int | None = None
+    placeholder: bool = False
+
+
+@dataclass(slots=True)
+class TargetInfo:
+    """A target as `/targets` lists it, with the records it holds now."""
+
+    target: str
+    name: str
+    description: str
+    available_formats: list[str] = field(default_factory=list)
+    estimated_record_count: int = 0
+    supports_filters: list[str] = field(default_factory=list)

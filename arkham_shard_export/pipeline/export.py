@@ -1,0 +1,136 @@
+"""Source → shape → writer → sink: one export, wherever it runs. Knows no jobs, no HTTP and no host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from arkham_shard_export.errors import Incomplete
+from arkham_shard_export.formats import writer_class
+from arkham_shard_export.formats.base import Document, Writer
+from arkham_shard_export.pipeline.flatten import flattened
+from arkham_shard_export.pipeline.request import ExportRequest
+from arkham_shard_export.ports import Sink
+from arkham_shard_export.records import Adjustments, Section, Source
+
+Progress = Callable[[str, int, int], None]
+"""Called with the phase, the records done and the records expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an export wrote. `completeness` and `adjustments` are as they stand in a job's metadata."""
+
+    record_count: int
+    file_extension: str
+    snapshot_at: str
+    completeness: dict[str, Any]
+    adjustments: list[dict[str, Any]] = field(default_factory=list)
+
+
+def export(
+    request: ExportRequest,
+    source: Source,
+    sink: Sink,
+    *,
+    exported_at: datetime,
+    adjustments: Adjustments,
+    progress: Progress = lambda _phase, _done, _expected: None,
+    check: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Write every record of `source` to `sink`, or raise; what is in the sink after an error must be discarded.
+
+    `check` is called between batches and raises to end the export. Raises Incomplete where the records written
+    and skipped do not add up to those the source held.
+    """
+    progress("counting", 0, 0)
+    sections = source.sections()
+    expected = sum(section.expected or 0 for section in sections)
+    done = 0
+    if request.options.flatten:
+        sections = _flattened(sections, expected, adjustments, progress, check)
+    writer = writer_class(request.format)()
+    document = Document(
+        target=request.target,
+        exported_at=exported_at.isoformat(),
+        snapshot_at=source.snapshot_at.isoformat(),
+        filters=request.filters,
+        options=asdict(request.options),
+        sections=sections,
+        include_metadata=request.options.include_metadata,
+    )
+    writer.begin(document, sink, adjustments)
+    written: dict[str, int] = {}
+    for section in sections:
+        written[section.name] = 0
+        writer.begin_section(section)
+        for batch in section.read(None):
+            check()
+            writer.write(batch)
+            written[section.name] += len(batch)
+            done += len(batch) if section.counted else 0
+            progress("writing", done, expected)
+        writer.end_section()
+    check()
+    writer.end()
+    progress("finishing", done, expected)
+    return Outcome(
+        record_count=writer.written,
+        file_extension=writer.file_extension,
+        snapshot_at=document.snapshot_at,
+        completeness=completeness(sections, writer, written),
+        adjustments=adjustments.report(),
+    )
+
+
+def _flattened(
+    sections: list[Section],
+    expected: int,
+    adjustments: Adjustments,
+    progress: Progress,
+    check: Callable[[], None],
+) -> list[Section]:
+    seen = 0
+
+    def observe(rows: int) -> None:
+        nonlocal seen
+        check()
+        seen += rows
+        progress("flattening", seen, expected)
+
+    # What the first reading repairs is counted by the second.
+    before = adjustments.counts.copy()
+    sections = [flattened(section, adjustments, observe) for section in sections]
+    adjustments.counts = before
+    return sections
+
+
+def completeness(sections: list[Section], writer: Writer, written: dict[str, int]) -> dict[str, Any]:
+    """The account of an export: expected = written + skipped, with a reason for each kind of skip."""
+    counted = [section for section in sections if section.counted]
+    expected = sum(section.matched or 0 for section in counted)
+    skips = [
+        {"section": section.name, "kind": skip.kind, "count": skip.count, "reason": skip.reason}
+        for section in counted
+        for skip in section.skips
+    ]
+    skipped = sum(int(str(skip["count"])) for skip in skips)
+    for section in counted:
+        if written[section.name] != section.expected:
+            raise Incomplete(
+                f"The source holds {section.expected} {section.name} to write, but {written[section.name]} were "
+                "read; the file was discarded. Run the export again."
+            )
+    if writer.written + skipped != expected:
+        raise Incomplete(
+            f"Of {expected} records {writer.written} were written and {skipped} skipped; the file was discarded."
+        )
+    return {
+        "expected": expected,
+        "written": writer.written,
+        "skipped": skipped,
+        "skips": skips,
+        "sections": written,
+    }

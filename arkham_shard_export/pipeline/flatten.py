@@ -1,0 +1,149 @@
+"""Objects as dotted columns: `metadata` with `{"a": {"b": 1}}` becomes `metadata.a.b`.
+
+The keys must be known before the first record is written, so the JSON columns are read once more, in the same
+snapshot. A key that holds a dot or a backslash has it escaped by a backslash, so that every column has one meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
+from arkham_shard_export.targets import Column, Kind
+
+MAX_COLUMNS = 1000
+"""Dotted columns a section may have; what is beyond stays together as JSON in the column it came from."""
+
+Path = tuple[str, ...]
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(slots=True)
+class Plan:
+    """How one JSON column is laid out: its paths, which of them hold only lists, and whether anything stays."""
+
+    paths: dict[Path, bool] = field(default_factory=dict)
+    keeps_base: bool = False
+
+
+def flattened(
+    section: Section, adjustments: Adjustments, observe: Callable[[int], None] = lambda _rows: None
+) -> Section:
+    """The section with its JSON objects and single related records as dotted columns.
+
+    `observe` is called with the rows of each batch of the first reading, and may raise to end it.
+    """
+    if section.layout is not Layout.RECORDS:
+        return section
+    plans = _discover(section, observe)
+    columns: list[Column] = []
+    makers: list[Callable[[Any], Sequence[Any]]] = []
+    for column in section.columns:
+        if column.kind is Kind.RECORD:
+            columns += [replace(each, name=f"{column.name}.{each.name}") for each in column.columns]
+            makers.append(_spread(len(column.columns)))
+        elif column.name in plans:
+            plan = plans[column.name]
+            paths = sorted(plan.paths)
+            columns += [column] if plan.keeps_base else []
+            columns += [
+                Column(_dotted(column.name, path), Kind.JSON if plan.paths[path] else Kind.TEXT)
+                for path in paths
+            ]
+            makers.append(_object(plan, paths, adjustments))
+        else:
+            columns.append(column)
+            makers.append(lambda value: (value,))
+
+    def flat(row: Row) -> Row:
+        return [cell for make, value in zip(makers, row, strict=True) for cell in make(value)]
+
+    def read(_names: Sequence[str] | None = None) -> Iterator[Batch]:
+        for batch in section.read(None):
+            yield [flat(row) for row in batch]
+
+    return replace(section, columns=tuple(columns), read=read)
+
+
+def _dotted(name: str, path: Path) -> str:
+    return ".".join((name, *(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)))
+
+
+def _discover(section: Section, observe: Callable[[int], None]) -> dict[str, Plan]:
+    names = [column.name for column in section.columns if column.kind is Kind.JSON]
+    taken = {column.name for column in section.columns}
+    plans = {name: Plan() for name in names}
+    if not names:
+        return plans
+    left = MAX_COLUMNS
+    for batch in section.read(names):
+        for row in batch:
+            for name, text in zip(names, row, strict=True):
+                plan = plans[name]
+                for path, value in _leaves(text):
+                    complex_value = isinstance(value, list | dict)
+                    if path in plan.paths:
+                        plan.paths[path] = plan.paths[path] and (complex_value or value is None)
+                    elif path == () or left <= 0 or _dotted(name, path) in taken:
+                        plan.keeps_base = True
+                    else:
+                        plan.paths[path] = complex_value
+                        left -= 1
+        observe(len(batch))
+    return plans
+
+
+def _leaves(text: str | None) -> Iterator[tuple[Path, Any]]:
+    """Paths and values of an object; the path () where the text holds no object."""
+    if text is None:
+        return
+    value = _decode(text)
+    if not isinstance(value, dict):
+        yield (), value
+        return
+    stack: list[tuple[Path, Any]] = [((key,), each) for key, each in reversed(value.items())]
+    if not value:
+        yield (), value
+    while stack:
+        path, each = stack.pop()
+        if isinstance(each, dict) and each:
+            stack += [((*path, key), inner) for key, inner in reversed(each.items())]
+        else:
+            yield path, each
+
+
+def _spread(width: int) -> Callable[[Any], Sequence[Any]]:
+    return lambda value: value if value is not None else [None] * width
+
+
+def _object(plan: Plan, paths: list[Path], adjustments: Adjustments) -> Callable[[Any], Sequence[Any]]:
+    def make(text: str | None) -> Sequence[Any]:
+        cells: dict[Path, Any] = {}
+        rest: dict[str, Any] = {}
+        base: str | None = None
+        for path, value in _leaves(text):
+            if path in plan.paths:
+                cells[path] = _encode(value).decode() if isinstance(value, list | dict) else value
+            elif path == ():
+                base = text
+            else:
+                _put(rest, path, value)
+        if rest:
+            adjustments.add("flatten_overflow")
+            base = _encode(rest).decode()
+        values = [cells.get(path) for path in paths]
+        return [base, *values] if plan.keeps_base else values
+
+    return make
+
+
+def _put(into: dict[str, Any], path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        into = into.setdefault(key, {})
+    into[path[-1]] = value

@@ -1,0 +1,82 @@
+"""The first records of an export, by the very source, shape and writer that a job would use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from arkham_shard_export.formats import writer_class
+from arkham_shard_export.formats.base import Document
+from arkham_shard_export.formats.nesting import Nesting
+from arkham_shard_export.pipeline.flatten import flattened
+from arkham_shard_export.pipeline.request import ExportRequest
+from arkham_shard_export.records import Adjustments, Batch, Section, Source
+from arkham_shard_export.sinks.measure import MeasuringSink
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`estimated_record_count` is counted, not guessed; the size in bytes is extrapolated from the records shown."""
+
+    format: str
+    target: str
+    estimated_record_count: int
+    preview_records: list[dict[str, Any]]
+    estimated_file_size_bytes: int
+
+
+def preview(request: ExportRequest, counting: Source, sample: Source, exported_at: datetime) -> Preview:
+    """`counting` is the source as a job would open it, `sample` the same one limited to the records to show."""
+    total = sum(section.expected or 0 for section in counting.sections() if section.counted)
+    sections = [section for section in sample.sections() if section.counted]
+    if request.options.flatten:
+        sections = [flattened(section, Adjustments()) for section in sections]
+    batches = [list(section.read(None)) for section in sections]
+    records = [
+        json.loads(_encode(Nesting(section.columns).record(row)))
+        for section, read in zip(sections, batches, strict=True)
+        for batch in read
+        for row in batch
+    ]
+    empty = _size(request, sample, sections, [[] for _ in sections], exported_at)
+    full = _size(request, sample, sections, batches, exported_at)
+    per_record = (full - empty) / len(records) if records else 0.0
+    return Preview(request.format, request.target, total, records, round(empty + per_record * total))
+
+
+def _size(
+    request: ExportRequest,
+    source: Source,
+    sections: list[Section],
+    batches: list[list[Batch]],
+    exported_at: datetime,
+) -> int:
+    sink = MeasuringSink()
+    writer = writer_class(request.format)()
+    counts = [sum(len(batch) for batch in read) for read in batches]
+    planned = [
+        replace(section, matched=rows, skips=()) for section, rows in zip(sections, counts, strict=True)
+    ]
+    document = Document(
+        target=request.target,
+        exported_at=exported_at.isoformat(),
+        snapshot_at=source.snapshot_at.isoformat(),
+        filters=request.filters,
+        options=asdict(request.options),
+        sections=planned,
+        include_metadata=request.options.include_metadata,
+    )
+    writer.begin(document, sink, Adjustments())
+    for section, read in zip(planned, batches, strict=True):
+        writer.begin_section(section)
+        for batch in read:
+            writer.write(batch)
+        writer.end_section()
+    writer.end()
+    return sink.size

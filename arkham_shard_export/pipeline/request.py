@@ -1,0 +1,300 @@
+"""A request for an export: checked against the target's and the format's declarations, or refused field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from arkham_shard_export.errors import FieldProblem, InvalidRequest
+from arkham_shard_export.formats import FORMATS, writer_class
+from arkham_shard_export.formats.base import FormatSpec
+from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.sources.dialects import Catalog
+from arkham_shard_export.sources.selection import Selection
+from arkham_shard_export.sources.tables import Extent
+from arkham_shard_export.targets import ENTITY_TYPES, Filter, Table, Target
+
+GROUPINGS = ("day", "week", "month", "entity")
+MAX_FILTER_VALUES = 1000
+MAX_TEXT_LENGTH = 1000
+_DEFAULTS = asdict(ExportOptions())
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A checked request. `filters` are as they were given; `columns` None where the sort column is not known yet."""
+
+    format: str
+    target: str
+    filters: dict[str, Any]
+    options: ExportOptions
+    tenant_id: str | None = None
+
+    @property
+    def spec(self) -> FormatSpec:
+        return writer_class(self.format).spec
+
+    def selection(self) -> Selection:
+        options = self.options
+        return Selection(
+            filters={
+                name: tuple(value if isinstance(value, list) else [value])
+                for name, value in self.filters.items()
+            },
+            start=parse_date(options.date_range_start) if options.date_range_start else None,
+            before=_end_of(options.date_range_end) if options.date_range_end else None,
+            entity_types=tuple(options.entity_types or ()),
+            tenant_id=self.tenant_id,
+            sort_by=options.sort_by,
+            descending=options.sort_order == "desc",
+            max_records=options.max_records,
+        )
+
+    def extent(self, annexes: bool = True) -> Extent:
+        options = self.options
+        return Extent(
+            relationships=options.include_relationships,
+            tabular=self.spec.tabular,
+            conflicts=options.include_conflicts,
+            gaps=options.include_gaps,
+            group_by=options.group_by,
+            annexes=annexes,
+        )
+
+
+def parse_date(text: str) -> datetime:
+    """An ISO 8601 date or time as an aware moment; without an offset it is UTC. ValueError if it is none."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _end_of(text: str) -> datetime:
+    """The first moment after a range that ends with `text`: a date alone covers its whole day."""
+    moment = parse_date(text)
+    return moment + (timedelta(days=1) if len(text) <= 10 else timedelta(microseconds=1))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCatalogs:
+    """The columns that the tables of a target really have, by qualified name of the table; None: no such table."""
+
+    target: Target
+    catalogs: Mapping[str, Catalog | None]
+
+    @staticmethod
+    def tables(target: Target) -> list[Table]:
+        """The tables whose columns decide what may be asked for."""
+        tables = [each.table for each in target.sets]
+        return tables + [each.parent.table for each in target.sets if each.parent is not None]
+
+    def sortable(self) -> list[str]:
+        names: dict[str, None] = {}
+        for each in self.target.sets:
+            catalog = self.catalogs.get(each.table.qualified)
+            known = [
+                column.name for column in each.table.columns if catalog is None or column.name in catalog
+            ]
+            names.update(dict.fromkeys((*known, *(name for name in catalog or () if name != "tenant_id"))))
+        return list(names)
+
+    def unfilterable(self, filter: Filter) -> str | None:
+        """Why a filter cannot be used in this database, or None."""
+        for each in self.target.sets:
+            table = each.parent.table if filter.in_parent and each.parent else each.table
+            catalog = self.catalogs.get(table.qualified)
+            if filter.column and catalog is not None and filter.column not in catalog:
+                return f"Filter {filter.name} needs the column {filter.column}, which this database lacks."
+        return None
+
+
+def check_format(name: object, target_title: str | None = None) -> FieldProblem | None:
+    if isinstance(name, str) and name in FORMATS:
+        return None
+    where = f" for {target_title}" if target_title else ""
+    return FieldProblem("format", name, f"Format {_shown(name)} is not available{where}.", tuple(FORMATS))
+
+
+def check_request(
+    format: object,
+    target: Target,
+    filters: object,
+    options: object,
+    *,
+    tenant_id: str | None = None,
+    database: TargetCatalogs | None = None,
+) -> ExportRequest:
+    """The request, or InvalidRequest naming every wrong field at once.
+
+    `database` says which columns the target's tables really have; without it the declared ones count.
+    """
+    database = database or TargetCatalogs(target, {})
+    problems: list[FieldProblem] = []
+    if (problem := check_format(format, target.title.lower())) is not None:
+        problems.append(problem)
+    checked_filters = _filters(target, filters, database, problems)
+    checked_options = _options(options, problems)
+    if not problems:
+        spec = writer_class(str(format)).spec
+        problems += _misapplied(target, spec, checked_options, database.sortable())
+    if problems:
+        raise InvalidRequest(problems)
+    return ExportRequest(str(format), target.name, checked_filters, checked_options, tenant_id)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _text_problem(field: str, value: str) -> FieldProblem | None:
+    if "\0" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
+        return FieldProblem(field, value, f"{field} must be plain text without NUL or half characters.")
+    if not value or len(value) > MAX_TEXT_LENGTH:
+        return FieldProblem(
+            field, value[:60], f"{field} must be a text of 1 to {MAX_TEXT_LENGTH} characters."
+        )
+    return None
+
+
+def _filters(
+    target: Target,
+    filters: object,
+    database: TargetCatalogs,
+    problems: list[FieldProblem],
+) -> dict[str, Any]:
+    if filters is None:
+        return {}
+    if not isinstance(filters, Mapping):
+        problems.append(
+            FieldProblem("filters", filters, "filters must be an object of filter names and values.")
+        )
+        return {}
+    known = {each.name: each for each in target.filters}
+    checked: dict[str, Any] = {}
+    for name, value in filters.items():
+        field = f"filters.{name}"
+        if name not in known:
+            message = f"Unknown filter {_shown(name)} for {target.title.lower()}."
+            problems.append(FieldProblem(field, value, message, target.filter_names))
+            continue
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        if not values or len(values) > MAX_FILTER_VALUES or not all(isinstance(each, str) for each in values):
+            message = (
+                f"{field} must be a text or a list of 1 to {MAX_FILTER_VALUES} texts, not {_shown(value)}."
+            )
+            problems.append(FieldProblem(field, value, message, known[name].valid))
+            continue
+        bad = [problem for each in values if (problem := _text_problem(field, each)) is not None]
+        wrong = [each for each in values if known[name].valid and each not in known[name].valid]
+        if bad:
+            problems.append(bad[0])
+        elif wrong:
+            message = f"{field} cannot be {_shown(wrong[0])}."
+            problems.append(FieldProblem(field, wrong[0], message, known[name].valid))
+        elif (reason := database.unfilterable(known[name])) is not None:
+            problems.append(FieldProblem(field, value, reason))
+        else:
+            checked[name] = value
+    return checked
+
+
+def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
+    if options is None:
+        return ExportOptions()
+    if isinstance(options, ExportOptions):
+        options = asdict(options)
+    if not isinstance(options, Mapping):
+        problems.append(
+            FieldProblem("options", options, "options must be an object of option names and values.")
+        )
+        return ExportOptions()
+    names = tuple(each.name for each in fields(ExportOptions))
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        field = f"options.{name}"
+        if name not in names:
+            problems.append(FieldProblem(field, value, f"Unknown option {_shown(name)}.", names))
+        elif (problem := _option_problem(name, field, value)) is not None:
+            problems.append(problem)
+        else:
+            checked[name] = value
+    result = replace(ExportOptions(), **checked)
+    start, end = result.date_range_start, result.date_range_end
+    if start and end and parse_date(start) >= _end_of(end):
+        message = f"The date range is reversed: date_range_start {start!r} is after date_range_end {end!r}."
+        problems.append(FieldProblem("options.date_range_start", start, message))
+    return result
+
+
+def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
+    default = _DEFAULTS[name]
+    if value is None and default is None:
+        return None
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            return FieldProblem(field, value, f"{field} must be true or false, not {_shown(value)}.")
+    elif name == "max_records":
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
+            return FieldProblem(
+                field, value, f"{field} must be a whole number of at least 1, not {_shown(value)}."
+            )
+    elif name in ("date_range_start", "date_range_end"):
+        return _date_problem(field, value)
+    elif name == "entity_types":
+        if not isinstance(value, list) or not value or any(each not in ENTITY_TYPES for each in value):
+            message = f"{field} must be a list of entity types, not {_shown(value)}."
+            return FieldProblem(field, value, message, ENTITY_TYPES)
+    elif name == "sort_order" and value not in ("asc", "desc"):
+        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", ("asc", "desc"))
+    elif name == "group_by" and value not in GROUPINGS:
+        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", GROUPINGS)
+    elif name == "sort_by" and not isinstance(value, str):
+        return FieldProblem(field, value, f"{field} must be the name of a column, not {_shown(value)}.")
+    return None
+
+
+def _date_problem(field: str, value: Any) -> FieldProblem | None:
+    try:
+        (_end_of if field.endswith("end") else parse_date)(value)
+    except (ValueError, TypeError, OverflowError):
+        message = f"{field} must be an ISO 8601 date such as 2026-11-22 or 2026-11-22T13:00:00Z, not {_shown(value)}."
+        return FieldProblem(field, value, message)
+    return None
+
+
+def _misapplied(
+    target: Target, spec: FormatSpec, options: ExportOptions, sortable: Sequence[str]
+) -> list[FieldProblem]:
+    """Options that mean nothing for this target or format; at their defaults they ask for nothing."""
+    given = {name for name, default in _DEFAULTS.items() if getattr(options, name) != default}
+    title = target.title.lower()
+    problems = []
+    for name in sorted(given & {"entity_types", "include_conflicts", "include_gaps", "group_by"}):
+        if name not in target.options:
+            message = f"Option {name} does not apply to {title}."
+            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
+    for name in sorted(given & {"date_range_start", "date_range_end"}):
+        if not any(each.main_date for each in target.sets):
+            message = f"Option {name} does not apply to {title}, which has no date to choose by."
+            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
+    if "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
+        message = f"Option spreadsheet_safe does not apply to {spec.name}."
+        problems.append(FieldProblem("options.spreadsheet_safe", options.spreadsheet_safe, message))
+    if options.flatten and (not spec.supports_flatten or (spec.tabular and target.name == "matrix")):
+        message = f"Option flatten does not apply to {title} as {spec.name}."
+        problems.append(FieldProblem("options.flatten", True, message))
+    if options.sort_by is not None and options.sort_by not in sortable:
+        message = f"{title.capitalize()} cannot be sorted by {_shown(options.sort_by)}."
+        problems.append(FieldProblem("options.sort_by", options.sort_by, message, tuple(sortable)))
+    if (
+        options.sort_order == "desc"
+        and options.sort_by is None
+        and not any(each.order for each in target.sets)
+    ):
+        message = "Option sort_order needs sort_by: without it records come as they are stored."
+        problems.append(FieldProblem("options.sort_order", "desc", message, tuple(sortable)))
+    return problems

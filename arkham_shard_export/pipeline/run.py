@@ -1,0 +1,73 @@
+"""An export from a location to a file of the store: whole, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from arkham_shard_export.pipeline.export import Outcome, Progress, export
+from arkham_shard_export.pipeline.request import ExportRequest
+from arkham_shard_export.ports import Clock
+from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.sinks.file import FileSink, StoredFile
+from arkham_shard_export.sources.location import Location
+from arkham_shard_export.sources.snapshot import Snapshot, open_snapshot
+from arkham_shard_export.sources.tables import TableSource
+from arkham_shard_export.targets import Target
+
+OpenSource = Callable[[Adjustments], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExport:
+    outcome: Outcome
+    file: StoredFile
+
+
+def open_source(
+    request: ExportRequest, target: Target, location: Location, adjustments: Adjustments, clock: Clock
+) -> TableSource:
+    """The request's records at `location`; closing it ends its snapshot."""
+    return source_of(request, target, open_snapshot(location, clock), adjustments)
+
+
+def source_of(
+    request: ExportRequest, target: Target, snapshot: Snapshot, adjustments: Adjustments, annexes: bool = True
+) -> TableSource:
+    return TableSource(snapshot, target, request.selection(), request.extent(annexes), adjustments)
+
+
+def export_to_store(
+    request: ExportRequest,
+    open_records: OpenSource,
+    store: Path,
+    folder: str,
+    stem: str,
+    attempt: int = 1,
+    *,
+    clock: Clock,
+    progress: Progress = lambda _phase, _done, _expected: None,
+    check: Callable[[], None] = lambda: None,
+) -> StoredExport:
+    """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
+    adjustments = Adjustments()
+    sink = FileSink(store, folder, stem, attempt)
+    try:
+        source = open_records(adjustments)
+        try:
+            outcome = export(
+                request,
+                source,
+                sink,
+                exported_at=clock(),
+                adjustments=adjustments,
+                progress=progress,
+                check=check,
+            )
+        finally:
+            source.close()
+        return StoredExport(outcome, sink.commit(outcome.file_extension))
+    except BaseException:
+        sink.discard()
+        raise

@@ -1,0 +1,42 @@
+"""What the inner layers need from outside, as small Protocols owned by their users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Database(Protocol):
+    """The host's database service. Only `execute` commits; a call may block the event loop, so keep it small."""
+
+    async def execute(self, sql: str, params: Parameters | None = None) -> None: ...
+
+    async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None: ...
+
+    async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]: ...
+
+
+class Events(Protocol):
+    """The host's bus: subscribers run inside `emit`, one after another."""
+
+    async def emit(self, event_type: str, payload: dict[str, Any], source: str) -> None: ...
+
+
+class Clock(Protocol):
+    """Gives the present as an aware UTC datetime."""
+
+    def __call__(self) -> datetime: ...
+
+
+class Sink(Protocol):
+    """Where a writer's bytes go; they become a file only if the whole export succeeds."""
+
+    def write(self, data: bytes) -> object: ...
+
+
+def system_clock() -> datetime:
+    """The one clock of the running program."""
+    return datetime.now(UTC)

@@ -1,0 +1,94 @@
+"""A record on its way from a source to a writer: in batches, in sections, with what was left out or changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from arkham_shard_export.targets import Column
+
+Row = list[Any]
+"""The values of one record, aligned with its section's columns."""
+
+Batch = list[Row]
+BATCH_ROWS = 500
+
+
+class Layout(StrEnum):
+    """How a section wants to be seen: plain records, a lookup of id and name, or a grid a record (ACH)."""
+
+    RECORDS = "records"
+    INDEX = "index"
+    GRID = "grid"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Records that the source holds and the file does not, with the reason a reader is told."""
+
+    kind: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of the export. `read` may be called again and gives the same records (`columns`: only these).
+
+    `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
+    (`counted` false), whose rows are derived from the records and not counted as records.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    read: Callable[[Sequence[str] | None], Iterator[Batch]]
+    matched: int | None = None
+    skips: tuple[Skip, ...] = ()
+    counted: bool = True
+    layout: Layout = Layout.RECORDS
+
+    @property
+    def expected(self) -> int | None:
+        """Records that `read` must give."""
+        return None if self.matched is None else self.matched - sum(skip.count for skip in self.skips)
+
+
+class Source(Protocol):
+    """An open source. Everything that `sections` reads belongs to one state of the data, that of `snapshot_at`."""
+
+    snapshot_at: datetime
+
+    def sections(self) -> list[Section]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Adjustments:
+    """Values that could not be carried as they were, counted by kind; shared by source, shape and writer."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    REASONS: ClassVar[dict[str, str]] = {
+        "formula_guard": "text that a spreadsheet would run as a formula was given a leading apostrophe",
+        "non_finite_number": "NaN or an infinity became null",
+        "invalid_json": "a JSON column held text that is not JSON; it is carried as text",
+        "invalid_text": "characters that are not valid Unicode became U+FFFD",
+        "flatten_overflow": "nested keys beyond the column limit were kept together as JSON",
+        "undated": "records without a date are outside every date range",
+        "not_in_grid": "notes and descriptions have no place in a grid; JSON carries them",
+    }
+
+    def add(self, kind: str, count: int = 1) -> None:
+        self.counts[kind] += count
+
+    def report(self) -> list[dict[str, Any]]:
+        return [
+            {"kind": kind, "count": count, "reason": self.REASONS[kind]}
+            for kind, count in sorted(self.counts.items())
+            if count
+        ]

@@ -1,0 +1,59 @@
+"""Every `ARKHAM_EXPORT_*` setting with its unit and default, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def default_concurrency() -> int:
+    """One job fewer than there are cores, so that the host keeps one; at least one."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the shard runs; `production.md` explains each setting to operators."""
+
+    concurrency: int = default_concurrency()
+    retention_hours: float = 24.0
+    store_dir: Path | None = None
+    max_attempts: int = 3
+    worker_memory_mib: int = 512
+    max_body_bytes: int = 1_048_576
+    poll_seconds: float = 5.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; a value that cannot be used raises ValueError naming the variable."""
+        return cls(
+            concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 1, default_concurrency()),
+            retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0),
+            store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
+            if environment.get("ARKHAM_EXPORT_DIR")
+            else None,
+            max_attempts=_read(environment, "ARKHAM_EXPORT_MAX_ATTEMPTS", int, 1, 3),
+            worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 64, 512),
+            max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
+            poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
+        )
+
+
+def _read(
+    environment: Mapping[str, str], name: str, convert: Callable[[str], T], least: float, default: T
+) -> T:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = convert(text)
+    except ValueError:
+        raise ValueError(f"{name}={text!r} is not a number; unset it for the default {default}.") from None
+    if not value >= least:  # type: ignore[operator]
+        raise ValueError(f"{name}={text!r} is too small; the least is {least:g}, the default {default}.")
+    return value

@@ -1,0 +1,221 @@
+"""The shard that ArkhamFrame loads, and the Python API that other shards call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from arkham_shard_export import __version__
+from arkham_shard_export.errors import (
+    ExportError,
+    FileExpired,
+    FileMissing,
+    JobNotCompleted,
+    JobNotFound,
+    ServiceUnavailable,
+)
+from arkham_shard_export.host import Host
+from arkham_shard_export.jobs.service import JobService
+from arkham_shard_export.jobs.store import Scope
+from arkham_shard_export.models import (
+    ExportFilter,
+    ExportJob,
+    ExportOptions,
+    ExportStatistics,
+    ExportStatus,
+    FormatInfo,
+    TargetInfo,
+)
+from arkham_shard_export.ports import system_clock
+from arkham_shard_export.settings import Settings
+from arkham_shard_export.sources.custom import RecordSource
+from arkham_shard_export.targets import Target
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+try:
+    from arkham_frame import ArkhamShard
+except ImportError:
+
+    class ArkhamShard:  # type: ignore[no-redef]
+        """Stands in where the host's base class cannot be imported."""
+
+        def get_tenant_id_or_none(self) -> None:
+            return None
+
+
+log = logging.getLogger(__name__)
+
+
+class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
+    """Exports of the host's investigations. Methods obey the tenant in force where they are called."""
+
+    name = "export"
+    version = __version__
+    description = "Gets an investigation out, completely, as files that other people and tools can read."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frame: Any = None
+        self._host: Host | None = None
+        self._service: JobService | None = None
+        self._starting = asyncio.Lock()
+        self._sources: dict[str, Target | RecordSource] = {}
+
+    # Life in the host
+
+    async def initialize(self, frame: Any) -> None:
+        """Take the frame and start. Where a required service is missing, routes answer 503 until it is there."""
+        self._frame = frame
+        self._host = Host(frame)
+        frame.app.state.export_shard = self
+        try:
+            await self.service()
+        except ExportError as error:
+            log.warning("Exports are not available yet: %s", error)
+
+    async def shutdown(self) -> None:
+        """Stop; running exports are handed back and run again at the next start."""
+        state = getattr(getattr(self._frame, "app", None), "state", None)
+        if state is not None and getattr(state, "export_shard", None) is self:
+            state.export_shard = None
+        async with self._starting:
+            service, self._service = self._service, None
+            self._host = None
+            if service is not None:
+                await service.stop()
+
+    def get_routes(self) -> APIRouter:
+        """The routes under /api/export; they serve whichever instance is current."""
+        from arkham_shard_export.api import create_router
+
+        again = any(
+            getattr(route, "path", "").startswith("/api/export/")
+            for route in getattr(getattr(self._frame, "app", None), "routes", ())
+        )
+        return create_router(in_schema=not again)
+
+    get_api_router = get_routes
+
+    async def service(self) -> JobService:
+        """The running job service, started if need be; ServiceUnavailable names what is missing."""
+        if self._service is not None:
+            return self._service
+        async with self._starting:
+            if self._service is None:
+                self._service = await self._started()
+            return self._service
+
+    async def _started(self) -> JobService:
+        host = self._host
+        if host is None:
+            raise ServiceUnavailable("export", "The export shard is switched off in this host.")
+        database, events = host.database(), host.events()
+        dialect = await host.dialect(database)
+        settings = Settings.from_environment()
+        service = JobService(
+            database,
+            events,
+            dialect,
+            await host.location(database, dialect),
+            host.store_root(settings),
+            settings,
+            system_clock,
+        )
+        for name, source in self._sources.items():
+            service.inventory.register(name, source)
+        try:
+            await service.start()
+        except BaseException:
+            await service.stop()
+            raise
+        return service
+
+    def scope(self, owner: str | None = None) -> Scope:
+        """Whose jobs are seen where this is called."""
+        return Scope(self._tenant_id(), owner)
+
+    def _tenant_id(self) -> str | None:
+        return None if self._host is None else self._host.tenant_id(self.get_tenant_id_or_none)
+
+    # For other shards
+
+    def register_source(self, name: str, source: Target | RecordSource) -> None:
+        """Offer records under the target `custom`: a declared table, or an object that gives them itself."""
+        self._sources[name] = source
+        if self._service is not None:
+            self._service.inventory.register(name, source)
+
+    def unregister_source(self, name: str) -> None:
+        self._sources.pop(name, None)
+        if self._service is not None:
+            self._service.inventory.unregister(name)
+
+    async def create_export_job(
+        self,
+        format: str,
+        target: str,
+        filters: dict[str, Any] | None = None,
+        options: ExportOptions | dict[str, Any] | None = None,
+        created_by: str = "system",
+    ) -> ExportJob:
+        """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
+        service = await self.service()
+        return await service.create(
+            format, target, filters, options, created_by=created_by, tenant_id=self._tenant_id()
+        )
+
+    async def get_job_status(self, job_id: str) -> ExportJob | None:
+        service = await self.service()
+        try:
+            return await service.get(job_id, self.scope())
+        except JobNotFound:
+            return None
+
+    async def list_jobs(
+        self, filter: ExportFilter | None = None, limit: int = 50, offset: int = 0
+    ) -> list[ExportJob]:
+        """Newest first."""
+        service = await self.service()
+        return await service.page(filter or ExportFilter(), self.scope(), limit, offset)
+
+    async def cancel_job(self, job_id: str) -> ExportJob | None:
+        """Cancel a pending or running job; the job as it is then, or None where there is no such job."""
+        service = await self.service()
+        try:
+            return await service.cancel(job_id, self.scope())
+        except JobNotFound:
+            return None
+
+    async def get_download_url(self, job_id: str) -> str | None:
+        """The path to download from, or None unless the job is completed and its file is still kept."""
+        service = await self.service()
+        try:
+            job, _, _ = await service.file_of(job_id, self.scope())
+        except (JobNotFound, JobNotCompleted, FileExpired, FileMissing):
+            return None
+        return job.download_url
+
+    async def get_statistics(self) -> ExportStatistics:
+        return await (await self.service()).statistics(self.scope())
+
+    async def get_count(self, status: str | None = None) -> int:
+        """Jobs in a state, pending ones by default."""
+        service = await self.service()
+        return await service.count(ExportFilter(status=status or ExportStatus.PENDING), self.scope())
+
+    async def get_supported_formats(self) -> list[FormatInfo]:
+        return (await self.service()).inventory.formats()
+
+    async def get_export_targets(self) -> list[TargetInfo]:
+        """The targets with their records counted now."""
+        return await (await self.service()).inventory.targets(self._tenant_id())
+
+    async def get_badge_count(self) -> int:
+        """Pending jobs, for the host's sidebar; 0 while exports are not available."""
+        try:
+            return await self.get_count()
+        except ServiceUnavailable:
+            return 0

@@ -1,0 +1,88 @@
+"""A file that exists only when it is whole: temporary name, hash while writing, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from arkham_shard_export.errors import StoreFailed
+
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the store: its path relative to the store, its size in bytes and its SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def part_name(stem: str, attempt: int) -> str:
+    """The temporary name of one attempt: a late writer of an earlier one never touches it."""
+    return f"{stem}.{attempt}.part"
+
+
+class FileSink:
+    """Writes a temporary file in a folder of the store; `commit` makes it `<stem><extension>`, `discard` removes it."""
+
+    def __init__(self, store: Path, folder: str, stem: str, attempt: int = 1) -> None:
+        self._store = store
+        self._folder = folder
+        self._stem = stem
+        self._part = store / folder / part_name(stem, attempt)
+        self._hash = hashlib.sha256()
+        self.size = 0
+        with _telling(self._part):
+            self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES)
+
+    def write(self, data: bytes) -> int:
+        with _telling(self._part):
+            self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def commit(self, extension: str) -> StoredFile:
+        name = f"{self._stem}{extension}"
+        with _telling(self._part):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.rename(self._part.with_name(name))
+            _sync_folder(self._part.parent)
+        return StoredFile(f"{self._folder}/{name}", self.size, self._hash.hexdigest())
+
+    def discard(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFailed(
+                "The disk of the export store is full; free some space and run the export again."
+            ) from error
+        raise StoreFailed(f"The export store cannot be written: {os.strerror(error.errno or 0)}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

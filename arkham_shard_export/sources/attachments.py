@@ -1,0 +1,129 @@
+"""Columns that are added to a batch of records: their related rows, and what follows from those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from arkham_shard_export.records import Batch, Row
+from arkham_shard_export.sources.dialects import column, read_columns
+from arkham_shard_export.sources.selection import Conditions
+from arkham_shard_export.sources.values import Canonical
+from arkham_shard_export.targets import Column, Kind, Relation
+
+
+class Attachment(Protocol):
+    """Adds one column: `values` gives its value for each row of a batch, in order."""
+
+    @property
+    def column(self) -> Column: ...
+
+    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]: ...
+
+
+class Related:
+    """Related rows, read with one statement a batch and foreign key."""
+
+    def __init__(self, conditions: Conditions, relation: Relation, canonical: Canonical) -> None:
+        self._conditions = conditions
+        self._relation = relation
+        catalog = conditions.catalog(relation.table) or {}
+        columns = read_columns(relation.table, catalog, conditions.dialect)
+        self._expressions = [
+            conditions.dialect.value(each.name, catalog[each.name], each.kind) for each in columns
+        ]
+        self._converters: list[Callable[[Any], Any]] = [canonical.converter(each.kind) for each in columns]
+        self._directed = len(relation.foreign_keys) > 1
+        if self._directed:
+            columns = (*columns, Column("direction"))
+        kind = Kind.RECORD if relation.single else Kind.RECORDS
+        self.column = Column(relation.name, kind, columns=columns)
+        self._exists = all(key in catalog for key in relation.foreign_keys)
+        self._order, self._order_params = conditions.order_by(relation.table, relation.order)
+
+    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+        local = position.get(self._relation.local_key)
+        if local is None or not self._exists:
+            return [None if self._relation.single else [] for _ in batch]
+        keys = list(dict.fromkeys(row[local] for row in batch if row[local] is not None))
+        found: dict[Any, list[Row]] = {}
+        if keys:
+            for number, foreign_key in enumerate(self._relation.foreign_keys):
+                self._collect(foreign_key, keys, found, ["outgoing", "incoming"][number])
+        if self._relation.single:
+            return [next(iter(found.get(row[local], [])), None) for row in batch]
+        return [found.get(row[local], []) for row in batch]
+
+    def _collect(
+        self, foreign_key: str, keys: list[Any], found: dict[Any, list[Row]], direction: str
+    ) -> None:
+        dialect = self._conditions.dialect
+        where = self._conditions.related(self._relation, foreign_key, keys)
+        catalog = self._conditions.catalog(self._relation.table) or {}
+        values = [dialect.value(foreign_key, catalog[foreign_key], Kind.TEXT), *self._expressions]
+        named = ", ".join(f"{value} AS c{number}" for number, value in enumerate(values))
+        sql = (
+            f"SELECT {named} FROM {dialect.table(self._relation.table)} AS t WHERE {where.sql}"
+            f" ORDER BY {', '.join(self._order)}"
+        )
+        for key, *cells in self._conditions.snapshot.fetch(sql, [*where.params, *self._order_params]):
+            row = [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
+            if self._directed:
+                row.append(direction)
+            found.setdefault(key, []).append(row)
+
+
+class Computed:
+    """A column that follows from the record's other columns."""
+
+    def __init__(
+        self, computed: Column, function: Callable[[dict[str, Any]], Any], columns: list[Column]
+    ) -> None:
+        self.column = computed
+        self._function = function
+        self._columns = columns
+
+    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+        nested = {each.name: [inner.name for inner in each.columns] for each in self._columns if each.columns}
+        results = []
+        for row in batch:
+            record = {name: row[place] for name, place in position.items()}
+            for name, names in nested.items():
+                record[name] = [dict(zip(names, each, strict=True)) for each in record.get(name) or []]
+            results.append(self._function(record))
+        return results
+
+
+class Names:
+    """The names of the entities that a JSON list of ids refers to, in the order of the list; None where unknown."""
+
+    def __init__(self, conditions: Conditions, relation: Relation, source: str, canonical: Canonical) -> None:
+        import msgspec
+
+        self.column = Column(relation.name, Kind.JSON)
+        self._conditions = conditions
+        self._relation = relation
+        self._source = source
+        self._canonical = canonical
+        self._decode = msgspec.json.Decoder().decode
+
+    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+        lists = [self._ids(row[position[self._source]]) for row in batch]
+        keys = list(dict.fromkeys(each for ids in lists for each in ids))
+        names: dict[str, Any] = {}
+        for start in range(0, len(keys), 500):
+            names.update(self._lookup(keys[start : start + 500]))
+        return [self._canonical.json([names.get(each) for each in ids]) for ids in lists]
+
+    def _ids(self, text: str | None) -> list[str]:
+        value = self._decode(text) if text else []
+        return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+    def _lookup(self, keys: list[str]) -> dict[str, Any]:
+        catalog = self._conditions.catalog(self._relation.table) or {}
+        if not {"id", "name"} <= catalog.keys():
+            return {}
+        where = self._conditions.related(self._relation, "id", keys)
+        table = self._conditions.dialect.table(self._relation.table)
+        sql = f"SELECT {column('id')} AS c0, {column('name')} AS c1 FROM {table} AS t WHERE {where.sql}"
+        return dict(self._conditions.snapshot.fetch(sql, where.params))

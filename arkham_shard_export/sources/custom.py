@@ -1,0 +1,117 @@
+"""Sources that other shards register at run time, exported under the target `custom`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol, TypeVar, cast
+
+from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.ports import Clock
+from arkham_shard_export.records import BATCH_ROWS, Adjustments, Batch, Section, Skip
+from arkham_shard_export.sources.selection import Selection
+from arkham_shard_export.sources.values import Canonical
+from arkham_shard_export.targets import Column
+
+T = TypeVar("T")
+Filters = Mapping[str, tuple[str, ...]]
+_END = object()
+
+
+class RecordSource(Protocol):
+    """What another shard registers with `ExportShard.register_source`.
+
+    `columns` declares what a record holds and in which order; a record is a mapping of column names to values.
+    `filters` names the filters that `count` and `records` understand; values come as tuples of texts. Both may be
+    plain or asynchronous; they run for the tenant given and must return only its records. `count` must say
+    exactly how many records `records` gives.
+    """
+
+    name: str
+    description: str
+    columns: Sequence[Column]
+    filters: Sequence[str]
+
+    def count(self, filters: Filters, tenant_id: str | None) -> int | Awaitable[int]: ...
+
+    def records(
+        self, filters: Filters, tenant_id: str | None
+    ) -> Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]: ...
+
+
+class CustomSource:
+    """A registered source as the pipeline reads it: in a thread, with its coroutines run on the host's loop."""
+
+    consistent = False
+
+    def __init__(
+        self,
+        registered: RecordSource,
+        selection: Selection,
+        adjustments: Adjustments,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+    ) -> None:
+        self.snapshot_at = clock()
+        self._registered = registered
+        self._selection = selection
+        self._adjustments = adjustments
+        self._loop = loop
+
+    def sections(self) -> list[Section]:
+        matched = int(self._guarded(lambda: self._registered.count(self._filters, self._selection.tenant_id)))
+        limit = self._selection.max_records
+        skips: tuple[Skip, ...] = ()
+        if limit is not None and matched > limit:
+            skips = (Skip("max_records", matched - limit, f"max_records is {limit}"),)
+        return [Section("records", tuple(self._registered.columns), self._read, matched, skips)]
+
+    @property
+    def _filters(self) -> Filters:
+        return {name: values for name, values in self._selection.filters.items() if name != "source"}
+
+    def _guarded(self, call: Any) -> Any:
+        try:
+            result = call()
+            if inspect.isawaitable(result):
+                return asyncio.run_coroutine_threadsafe(_awaited(result), self._loop).result()
+            return result
+        except Exception as error:
+            raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
+
+    def _read(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        canonical = Canonical(self._adjustments)
+        columns = [each for each in self._registered.columns if names is None or each.name in names]
+        converters = [(each.name, canonical.converter(each.kind)) for each in columns]
+        records = islice(self._records(), self._selection.max_records)
+        while batch := list(islice(records, BATCH_ROWS)):
+            yield [[convert(record.get(name)) for name, convert in converters] for record in batch]
+
+    def _records(self) -> Iterator[Mapping[str, Any]]:
+        records = self._guarded(lambda: self._registered.records(self._filters, self._selection.tenant_id))
+        if isinstance(records, AsyncIterable):
+            iterator = aiter(records)
+            while (some := self._guarded(lambda: _some(iterator))) != []:
+                yield from some
+            return
+        plain = iter(records)
+        while (record := self._guarded(lambda: next(plain, _END))) is not _END:
+            yield cast(Mapping[str, Any], record)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+async def _awaited(result: Awaitable[T]) -> T:
+    return await result
+
+
+async def _some(iterator: Any) -> list[Mapping[str, Any]]:
+    some: list[Mapping[str, Any]] = []
+    async for record in iterator:
+        some.append(record)
+        if len(some) == BATCH_ROWS:
+            break
+    return some

@@ -1,0 +1,98 @@
+"""A snapshot of a PostgreSQL database: REPEATABLE READ, read only, streamed through server-side cursors."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.ports import Clock
+from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.sources.dialects import Catalog, PostgresDialect, catalog_of
+from arkham_shard_export.sources.location import PostgresLocation
+from arkham_shard_export.sources.snapshot import Query
+from arkham_shard_export.targets import Table
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+_SESSION = (
+    # One text form for every value, and rows in storage order however large the table is.
+    "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1; SET synchronize_seqscans = off;"
+    " SET max_parallel_workers_per_gather = 0; SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;"
+    " SET bytea_output = 'hex'"
+)
+
+
+def libpq_url(url: str) -> str:
+    """A SQLAlchemy URL as libpq reads it: without the driver's name."""
+    return re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url)
+
+
+@lru_cache(maxsize=256)
+def _psycopg_marks(sql: str) -> bytes:
+    return sql.replace("%", "%%").replace("?", "%s").encode()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+
+
+class PostgresSnapshot:
+    consistent = True
+
+    def __init__(self, location: PostgresLocation, clock: Clock) -> None:
+        import psycopg
+
+        self.dialect = PostgresDialect()
+        self._error = psycopg.Error
+        self._names = itertools.count(1)
+        try:
+            self._connection = psycopg.connect(
+                libpq_url(location.url),
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                application_name="arkham-export",
+                autocommit=True,
+            )
+        except psycopg.Error as error:
+            raise SourceFailed(
+                "The database does not answer; the export can run again when it does."
+            ) from error
+        try:
+            self._connection.execute(_SESSION)
+            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            self._connection.read_only = True
+            self._connection.autocommit = False
+            # The snapshot is taken by the first statement, not by BEGIN.
+            self._connection.execute("SELECT 1")
+            self.taken_at = clock()
+        except psycopg.Error as error:
+            self._connection.close()
+            raise SourceFailed(f"The database cannot be read: {_first_line(error)}.") from error
+
+    def catalog(self, table: Table) -> Catalog | None:
+        sql, params = self.dialect.catalog_query(table)
+        return catalog_of(self.fetch(sql, params))
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(_psycopg_marks(sql), params).fetchall()
+        except self._error as error:
+            raise SourceFailed(f"Reading the database failed: {_first_line(error)}.") from error
+
+    def stream(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
+        return self.stream_sql(*query.sql())
+
+    def stream_sql(self, sql: str, params: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        try:
+            with self._connection.cursor(name=f"arkham_export_{next(self._names)}") as cursor:
+                cursor.execute(_psycopg_marks(sql), params)
+                while batch := cursor.fetchmany(BATCH_ROWS):
+                    yield batch
+        except self._error as error:
+            raise SourceFailed(f"Reading the database failed midway: {_first_line(error)}.") from error
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,81 @@
+"""One state of a database, held open while an export reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from arkham_shard_export.ports import Clock
+from arkham_shard_export.sources.dialects import Catalog, Dialect
+from arkham_shard_export.sources.location import Location, SqliteLocation
+from arkham_shard_export.targets import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT over one table under the alias `t`, in parts, so that a source without cursors can page it by key.
+
+    `order` is a list of ready expressions; `params` belong to `where`, `order_params` to `order`.
+    """
+
+    values: tuple[str, ...]
+    table: str
+    where: str = ""
+    params: tuple[Any, ...] = ()
+    order: tuple[str, ...] = ()
+    order_params: tuple[Any, ...] = ()
+    limit: int | None = None
+
+    def sql(self) -> tuple[str, list[Any]]:
+        text = f"SELECT {', '.join(self.values)} FROM {self.table} AS t"
+        if self.where:
+            text += f" WHERE {self.where}"
+        if self.order:
+            text += f" ORDER BY {', '.join(self.order)}"
+        if self.limit is not None:
+            text += f" LIMIT {self.limit:d}"
+        return text, [*self.params, *(self.order_params if self.order else ())]
+
+
+class Snapshot(Protocol):
+    """Every read sees the same state (`consistent`), that of the moment `taken_at`. Errors are SourceFailed."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def taken_at(self) -> datetime: ...
+
+    @property
+    def consistent(self) -> bool: ...
+
+    def catalog(self, table: Table) -> Catalog | None: ...
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def stream(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query in batches, without holding them all."""
+        ...
+
+    def stream_sql(self, sql: str, params: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        """As `stream`, for a statement that is not a plain read of one table."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_snapshot(location: Location, clock: Clock, exact: bool = True) -> Snapshot:
+    """Open a read-only connection at `location` and take the snapshot before returning.
+
+    `exact` false spares the wait for a writer: attached SQLite files may then differ by a commit, which is good
+    enough for counting.
+    """
+    if isinstance(location, SqliteLocation):
+        from arkham_shard_export.sources.sqlite import SqliteSnapshot
+
+        return SqliteSnapshot(location, clock, exact)
+    from arkham_shard_export.sources.postgres import PostgresSnapshot
+
+    return PostgresSnapshot(location, clock)

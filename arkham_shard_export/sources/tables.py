@@ -1,0 +1,189 @@
+"""The source behind every declared target: sections of records with their relations, from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from arkham_shard_export.records import Adjustments, Batch, Layout, Section, Skip
+from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related
+from arkham_shard_export.sources.dialects import read_columns
+from arkham_shard_export.sources.matrix import SCORES, matrix_scores
+from arkham_shard_export.sources.selection import Conditions, Selection, count
+from arkham_shard_export.sources.snapshot import Query, Snapshot
+from arkham_shard_export.sources.timeline import timeline_sections
+from arkham_shard_export.sources.values import Canonical
+from arkham_shard_export.targets import ENTITIES, GRAPHS, RecordSet, Relation, Target
+
+RELATION_KEYS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself."""
+
+    relationships: bool = True
+    tabular: bool = False
+    conflicts: bool = False
+    gaps: bool = False
+    group_by: str | None = None
+    annexes: bool = True
+
+
+class TableSource:
+    """Reads a declared target. Opening does no more than take the snapshot; `sections` counts."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        target: Target,
+        selection: Selection,
+        extent: Extent | None = None,
+        adjustments: Adjustments | None = None,
+    ) -> None:
+        self.snapshot_at = snapshot.taken_at
+        self.consistent = snapshot.consistent
+        self._snapshot = snapshot
+        self._target = target
+        self._selection = selection
+        self._extent = extent or Extent()
+        self._adjustments = adjustments or Adjustments()
+        self._canonical = Canonical(self._adjustments)
+        self._conditions = Conditions(snapshot, target, selection)
+
+    def sections(self) -> list[Section]:
+        left = self._selection.max_records
+        sections = []
+        for record_set in self._target.sets:
+            section, left = self._record_section(record_set, left)
+            sections.append(section)
+        if self._extent.annexes:
+            sections += self._annexes()
+        return sections
+
+    def count(self) -> int:
+        """Records that an export without options would hold."""
+        return sum(
+            count(self._snapshot, self._table(each), self._conditions.included(each))
+            for each in self._target.sets
+            if self._conditions.catalog(each.table)
+        )
+
+    def close(self) -> None:
+        self._snapshot.close()
+
+    def _table(self, record_set: RecordSet) -> str:
+        return self._conditions.dialect.table(record_set.table)
+
+    def _record_section(self, record_set: RecordSet, left: int | None) -> tuple[Section, int | None]:
+        layout = Layout.GRID if self._target.name == "matrix" else Layout.RECORDS
+        catalog = self._conditions.catalog(record_set.table)
+        if catalog is None:
+            nothing = Section(
+                record_set.name, record_set.table.columns, lambda _columns: iter(()), 0, layout=layout
+            )
+            return nothing, left
+        matched = count(self._snapshot, self._table(record_set), self._conditions.records(record_set))
+        skips = []
+        exclusion = record_set.exclusion
+        if exclusion is not None and self._conditions.excluded(record_set) is not None:
+            included = count(self._snapshot, self._table(record_set), self._conditions.included(record_set))
+            if included < matched:
+                skips.append(Skip(exclusion.kind, matched - included, exclusion.reason))
+        else:
+            included = matched
+        limit = None
+        if left is not None:
+            limit, left = left, max(0, left - included)
+            if included > limit:
+                skips.append(
+                    Skip("max_records", included - limit, f"max_records is {self._selection.max_records}")
+                )
+        if (undated := self._conditions.undated(record_set)) is not None:
+            self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
+        attachments = self._attachments(record_set)
+        base = read_columns(record_set.table, catalog, self._conditions.dialect)
+        columns = (*base, *(each.column for each in attachments))
+
+        def read(names: Sequence[str] | None = None) -> Iterator[Batch]:
+            return self._read(record_set, limit, names, attachments)
+
+        return Section(record_set.name, columns, read, matched, tuple(skips), layout=layout), left
+
+    def query(self, record_set: RecordSet, limit: int | None, values: tuple[str, ...]) -> Query:
+        where = self._conditions.included(record_set)
+        order, order_params = self._conditions.order(record_set)
+        return Query(
+            values, self._table(record_set), where.sql, tuple(where.params), order, order_params, limit
+        )
+
+    def _read(
+        self,
+        record_set: RecordSet,
+        limit: int | None,
+        names: Sequence[str] | None,
+        attachments: list[Attachment],
+    ) -> Iterator[Batch]:
+        if limit == 0:
+            return
+        dialect = self._conditions.dialect
+        catalog = self._conditions.catalog(record_set.table) or {}
+        columns = [
+            each
+            for each in read_columns(record_set.table, catalog, dialect)
+            if names is None or each.name in names
+        ]
+        if names is not None:
+            attachments = [each for each in attachments if each.column.name in names]
+        converters = [self._canonical.converter(each.kind) for each in columns]
+        values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
+        for rows in self._snapshot.stream(self.query(record_set, limit, values)):
+            batch: Batch = [
+                [convert(cell) for convert, cell in zip(converters, row, strict=False)] for row in rows
+            ]
+            position = {each.name: place for place, each in enumerate(columns)}
+            for attachment in attachments:
+                for row, value in zip(batch, attachment.values(batch, position), strict=True):
+                    row.append(value)
+                position[attachment.column.name] = len(position)
+            yield batch
+
+    def _attachments(self, record_set: RecordSet) -> list[Attachment]:
+        matrix = self._target.name == "matrix"
+        attachments: list[Attachment] = []
+        if self._extent.relationships or matrix:
+            attachments += [
+                Related(self._conditions, relation, self._canonical)
+                for relation in record_set.relations
+                if self._conditions.catalog(relation.table) is not None or matrix
+            ]
+        if matrix:
+            related = [each.column for each in attachments]
+            attachments.append(Computed(SCORES, matrix_scores, related))
+        if self._target.name == "timeline" and self._extent.tabular and self._extent.relationships:
+            names = Relation("entity_names", ENTITIES, ("id",))
+            attachments.append(Names(self._conditions, names, "entities", self._canonical))
+        return attachments
+
+    def _annexes(self) -> list[Section]:
+        if self._target.name == "timeline":
+            return timeline_sections(self, self._conditions, self._extent, self._canonical)
+        if self._target.name == "graph" and self._extent.relationships and not self._extent.tabular:
+            catalog = self._conditions.catalog(GRAPHS)
+            if catalog is not None:
+                return [self._graphs()]
+        return []
+
+    def _graphs(self) -> Section:
+        graphs = RecordSet("graphs", GRAPHS)
+        filters = tuple(replace(each, in_parent=False) for each in self._target.filters)
+        source = TableSource(
+            self._snapshot,
+            replace(self._target, name="graphs", sets=(graphs,), filters=filters),
+            replace(
+                self._selection, entity_types=(), start=None, before=None, sort_by=None, max_records=None
+            ),
+            replace(self._extent, annexes=False),
+            self._adjustments,
+        )
+        return replace(source.sections()[0], matched=None, counted=False)

