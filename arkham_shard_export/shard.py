@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export import __version__
@@ -35,12 +36,26 @@ from arkham_shard_export.targets import Target
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+
+def load_manifest() -> dict[str, Any]:
+    """`shard.yaml`: at the top of a source checkout, or inside the installed package."""
+    import yaml
+
+    here = Path(__file__).parent
+    path = next(each for each in (here.parent / "shard.yaml", here / "shard.yaml") if each.is_file())
+    manifest: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return manifest
+
+
 try:
     from arkham_frame import ArkhamShard
 except ImportError:
 
     class ArkhamShard:  # type: ignore[no-redef]
         """Stands in where the host's base class cannot be imported."""
+
+        def __init__(self) -> None:
+            self.manifest = load_manifest()
 
         def get_tenant_id_or_none(self) -> None:
             return None

@@ -52,6 +52,12 @@ class RunningHost:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         return future.result(END_SECONDS)
 
+    async def shard_class_again(self) -> None:
+        """A new instance of the shard in the same host, as when it is disabled and enabled."""
+        shard = type(self.frame.shards["export"])()
+        await shard.initialize(self.frame)
+        self.frame.shards["export"] = shard
+
     def query(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         if self.database_url is None:
             with contextlib.closing(open_sqlite(self.data_dir)) as connection:

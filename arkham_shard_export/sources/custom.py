@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from itertools import islice
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
@@ -17,7 +27,8 @@ from arkham_shard_export.targets import Column
 
 T = TypeVar("T")
 Filters = Mapping[str, tuple[str, ...]]
-_END = object()
+BATCH_SECONDS = 0.25
+"""A slow source is written, and asked whether it was cancelled, this often."""
 
 
 class RecordSource(Protocol):
@@ -85,20 +96,24 @@ class CustomSource:
         canonical = Canonical(self._adjustments)
         columns = [each for each in self._registered.columns if names is None or each.name in names]
         converters = [(each.name, canonical.converter(each.kind)) for each in columns]
-        records = islice(self._records(), self._selection.max_records)
-        while batch := list(islice(records, BATCH_ROWS)):
-            yield [[convert(record.get(name)) for name, convert in converters] for record in batch]
+        left = self._selection.max_records
+        for records in self._batches():
+            chosen = records if left is None else records[:left]
+            yield [[convert(record.get(name)) for name, convert in converters] for record in chosen]
+            if left is not None and (left := left - len(chosen)) == 0:
+                return
 
-    def _records(self) -> Iterator[Mapping[str, Any]]:
+    def _batches(self) -> Iterator[list[Mapping[str, Any]]]:
         records = self._guarded(lambda: self._registered.records(self._filters, self._selection.tenant_id))
+        take: Callable[[], Any]
         if isinstance(records, AsyncIterable):
             iterator = aiter(records)
-            while (some := self._guarded(lambda: _some(iterator))) != []:
-                yield from some
-            return
-        plain = iter(records)
-        while (record := self._guarded(lambda: next(plain, _END))) is not _END:
-            yield cast(Mapping[str, Any], record)
+            take = lambda: _some(iterator)  # noqa: E731
+        else:
+            plain = iter(records)
+            take = lambda: list(islice(plain, BATCH_ROWS))  # noqa: E731
+        while batch := self._guarded(take):
+            yield batch
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -108,10 +123,12 @@ async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
 
-async def _some(iterator: Any) -> list[Mapping[str, Any]]:
+async def _some(iterator: AsyncIterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What comes within BATCH_SECONDS, at least one record unless there are no more."""
+    deadline = time.monotonic() + BATCH_SECONDS
     some: list[Mapping[str, Any]] = []
     async for record in iterator:
         some.append(record)
-        if len(some) == BATCH_ROWS:
+        if len(some) == BATCH_ROWS or time.monotonic() >= deadline:
             break
     return some

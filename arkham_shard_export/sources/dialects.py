@@ -6,10 +6,12 @@ Marks are `?`, filled left to right, in both: it is what the host's service unde
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from arkham_shard_export.targets import Column, Kind, Table
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Catalog = dict[str, str]
 """The columns a table really has, in order, with the database's own name of each type."""
@@ -62,7 +64,7 @@ def column(name: str) -> str:
 
 
 class SqliteDialect:
-    """Timestamps are ISO text of any common form; julianday() reads them all, to the millisecond."""
+    """Timestamps are ISO text of any common form, compared as whole microseconds since 1970."""
 
     def table(self, table: Table) -> str:
         return f"{quoted(table.schema)}.{quoted(table.name)}" if table.schema else quoted(table.name)
@@ -94,10 +96,20 @@ class SqliteDialect:
         return column(name)
 
     def instant(self, name: str, column_type: str) -> tuple[str, list[Any]]:
-        return f"julianday({column(name)})", []
+        # SQLite's own functions round to milliseconds and take 30 February for 1 March.
+        text = column(name)
+        offset = f"CASE WHEN length({text}) >= 22 AND substr({text}, -6, 1) IN ('+', '-') THEN substr({text}, -6) ELSE '' END"
+        local = f"substr(rtrim({text}, 'Zz'), 1, length(rtrim({text}, 'Zz')) - length({offset}))"
+        seconds = f"CAST(strftime('%s', substr({local}, 1, 19) || {offset}) AS INTEGER)"
+        microseconds = f"CAST(round(CAST(substr({local}, 20, 7) AS REAL) * 1000000) AS INTEGER)"
+        return (
+            f"CASE WHEN date(substr({text}, 1, 10)) = substr({text}, 1, 10)"
+            f" THEN {seconds} * 1000000 + {microseconds} END",
+            [],
+        )
 
     def instant_value(self, moment: datetime) -> tuple[str, Any]:
-        return "julianday(?)", moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        return "?", (moment - _EPOCH) // timedelta(microseconds=1)
 
     def text_order(self, name: str, column_type: str) -> str:
         return column(name)

@@ -1,0 +1,192 @@
+"""The jobs table on both databases: changes of state, and statements that stay cheap when it is large."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arkham_shard_export.jobs.lifecycle import TRANSITIONS
+from arkham_shard_export.jobs.migrations import migrate
+from arkham_shard_export.jobs.store import EVERYTHING, JobStore, Scope
+from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
+from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
+from arkham_shard_export.standalone.database import PostgresService, SqliteService
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+Opened = tuple[JobStore, "Recording"]
+
+
+class Recording:
+    """A real database service whose statements can be looked at afterwards."""
+
+    def __init__(self, service: Any) -> None:
+        self.service = service
+        self.statements: list[tuple[str, Any]] = []
+
+    async def execute(self, sql: str, params: Any = None) -> None:
+        self.statements.append((sql, params))
+        await self.service.execute(sql, params)
+
+    async def fetch_one(self, sql: str, params: Any = None) -> Any:
+        self.statements.append((sql, params))
+        return await self.service.fetch_one(sql, params)
+
+    async def fetch_all(self, sql: str, params: Any = None) -> Any:
+        self.statements.append((sql, params))
+        return await self.service.fetch_all(sql, params)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
+    """A migrated jobs table, as a context to enter in the test's own loop."""
+    sqlite = request.param == "sqlite"
+    url = "" if sqlite else request.getfixturevalue("postgres_url")
+
+    @asynccontextmanager
+    async def open_store() -> AsyncIterator[Opened]:
+        service = SqliteService(tmp_path) if sqlite else PostgresService(url)
+        dialect: Dialect = SqliteDialect() if sqlite else PostgresDialect()
+        await service.start()
+        try:
+            recording = Recording(service)
+            await migrate(recording, dialect)
+            recording.statements.clear()
+            yield JobStore(recording, dialect), recording
+        finally:
+            await service.stop()
+
+    return open_store
+
+
+def run(opened: Callable[[], Any], work: Callable[[JobStore, Recording], Awaitable[None]]) -> None:
+    async def within() -> None:
+        async with opened() as (store, recording):
+            await work(store, recording)
+
+    asyncio.run(within())
+
+
+def job(number: int = 1) -> ExportJob:
+    return ExportJob(f"job-{number:04d}", "json", "claims", created_at=NOW + timedelta(seconds=number))
+
+
+def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, _: Recording) -> None:
+        await store.insert(job(), None)
+        assert await store.claim("job-0001", "a", NOW) == 1
+        assert await store.claim("job-0001", "b", NOW) is None
+
+    run(opened, work)
+
+
+def test_only_who_runs_a_job_can_end_it(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, _: Recording) -> None:
+        await store.insert(job(), None)
+        await store.claim("job-0001", "a", NOW)
+        assert not await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {})
+        assert await store.hand_back("job-0001", "a", "x")
+        assert await store.claim("job-0001", "b", NOW) == 2
+        assert not await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {})
+        assert await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {"record_count": 5})
+        ended = await store.get("job-0001", EVERYTHING)
+        assert ended is not None
+        assert (ended.status, ended.record_count) == (ExportStatus.COMPLETED, 5)
+
+    run(opened, work)
+
+
+@pytest.mark.parametrize("first", [ExportStatus.COMPLETED, ExportStatus.FAILED, ExportStatus.CANCELLED])
+@pytest.mark.parametrize("second", [ExportStatus.COMPLETED, ExportStatus.FAILED, ExportStatus.CANCELLED])
+def test_an_ended_job_never_changes_again(
+    opened: Callable[[], Any], first: ExportStatus, second: ExportStatus
+) -> None:
+    assert TRANSITIONS[first] == frozenset()
+
+    async def work(store: JobStore, _: Recording) -> None:
+        await store.insert(job(), None)
+        await store.claim("job-0001", "a", NOW)
+        assert await store.finish("job-0001", "a", "a", first, {})
+        assert not await store.finish("job-0001", "a", "late", second, {})
+        assert not await store.hand_back("job-0001", None, "late")
+        assert await store.claim("job-0001", "late", NOW) is None
+        ended = await store.get("job-0001", EVERYTHING)
+        assert ended is not None
+        assert ended.status is first
+
+    run(opened, work)
+
+
+def test_pending_jobs_come_oldest_first(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, _: Recording) -> None:
+        for number in (3, 1, 2):
+            await store.insert(job(number), None)
+        assert [key for key, _ in await store.pending(2)] == ["job-0001", "job-0002"]
+
+    run(opened, work)
+
+
+def test_statistics_take_two_statements_and_count_right(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, recording: Recording) -> None:
+        for number in range(4):
+            await store.insert(job(number), None)
+        await store.claim("job-0000", "a", NOW)
+        done = {"record_count": 10, "file_size": 3_000_000_000, "processing_time_ms": 50.0}
+        await store.finish("job-0000", "a", "a", ExportStatus.COMPLETED, done)
+        recording.statements.clear()
+        statistics = await store.statistics(EVERYTHING)
+        assert len(recording.statements) == 2
+        assert statistics.total_jobs == 4
+        assert statistics.jobs_pending == 3
+        assert statistics.total_file_size_bytes == 3_000_000_000
+        assert statistics.avg_processing_time_ms == 50.0
+        assert statistics.oldest_pending_job == NOW + timedelta(seconds=1)
+
+    run(opened, work)
+
+
+async def plan(recording: Recording, sql: str, params: Any) -> str:
+    explain = "EXPLAIN QUERY PLAN" if isinstance(recording.service, SqliteService) else "EXPLAIN"
+    rows = await recording.service.fetch_all(f"{explain} {sql}", params)
+    return " ".join(str(value) for row in rows for value in row.values())
+
+
+TENANT = Scope("5b6a2c3e-8a5e-4a7e-9a56-0f0a6d1d9b11")
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, TENANT])
+def test_polled_statements_use_an_index(opened: Callable[[], Any], scope: Scope) -> None:
+    """With enough rows that a planner who could would rather scan."""
+
+    async def work(store: JobStore, recording: Recording) -> None:
+        counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+        tenant = "NULL" if isinstance(recording.service, SqliteService) else "CAST(NULL AS uuid)"
+        created = "'2026-01-01T00:00:00.' || CAST(100000 + i AS TEXT) || '+00:00'"
+        await recording.service.execute(
+            f"INSERT INTO arkham_export_jobs (id, format, target, status, created_at, tenant_id) {counting}"
+            f" SELECT 'old-' || CAST(i AS TEXT), 'json', 'claims', 'completed', {created}, {tenant} FROM n"
+        )
+        await store.insert(job(), scope.tenant_id)
+        await recording.service.execute("ANALYZE arkham_export_jobs")
+        recording.statements.clear()
+        await store.count(ExportFilter(status="pending"), scope)
+        await store.page(ExportFilter(), scope, 50, 0)
+        await store.page(ExportFilter(status="pending"), scope, 50, 0)
+        await store.pending(1)
+        await store.processing()
+        await store.get("job-0001", scope)
+        statements = list(recording.statements)
+        assert len(statements) == 6
+        for sql, params in statements:
+            told = await plan(recording, sql, params)
+            assert "Seq Scan" not in told, told
+            assert "SCAN arkham_export_jobs" not in told.replace("SCAN arkham_export_jobs USING INDEX", ""), (
+                told
+            )
+
+    run(opened, work)
