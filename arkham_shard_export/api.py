@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 
 from arkham_shard_export.errors import (
     ExportError,
@@ -25,13 +26,13 @@ from arkham_shard_export.errors import (
     SourceFailed,
 )
 from arkham_shard_export.jobs.files import MEDIA_TYPES
-from arkham_shard_export.jobs.service import MAX_LIST, MAX_PREVIEW, JobService, job_fields
+from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
 from arkham_shard_export.jobs.store import Scope
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.settings import Settings
 
 RETRY_SECONDS = 5
-MAX_OFFSET = 2**53
+MAX_SHOWN = 200
 STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
     JobNotFound: 404,
@@ -58,8 +59,11 @@ class PreviewBody(JobBody):
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
 
 
-class TooLarge(Exception):
+class TooLarge(HTTPException):
     """The body is over the limit; raised while it is being received."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The body is too large; at most {limit} bytes are accepted.")
 
 
 class ExportRoute(APIRoute):
@@ -67,15 +71,22 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        body = PreviewBody if self.path.endswith("/preview") else JobBody
+        fields = tuple(body.model_fields)
 
         async def handler(request: Request) -> Response:
             limit = Settings.from_environment().max_body_bytes
             try:
                 return await handle(limited(request, limit))
-            except TooLarge:
-                return error_response(413, f"The body is too large; at most {limit} bytes are accepted.")
+            except TooLarge as error:
+                return error_response(413, error.detail)
+            except HTTPException as error:
+                # FastAPI's answer where a body breaks the parser itself: too deep, not UTF-8, endless digits.
+                if not isinstance(error.__cause__, ValueError | RecursionError):
+                    raise
+                return error_response(422, "The body is not valid JSON in UTF-8, or is nested too deeply.")
             except RequestValidationError as error:
-                problems = [_problem(each) for each in error.errors()]
+                problems = [_problem(each, fields) for each in error.errors()]
                 return error_response(422, " ".join(each.sentence() for each in problems), problems)
             except ExportError as error:
                 return response_of(error)
@@ -87,7 +98,7 @@ def limited(request: Request, limit: int) -> Request:
     """The request, whose body raises TooLarge as soon as more than `limit` bytes have come."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
-        raise TooLarge
+        raise TooLarge(limit)
     received = 0
 
     async def receive() -> MutableMapping[str, Any]:
@@ -95,7 +106,7 @@ def limited(request: Request, limit: int) -> Request:
         message = await request.receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise TooLarge
+            raise TooLarge(limit)
         return message
 
     return Request(request.scope, receive)
@@ -107,13 +118,13 @@ def error_response(
     problems: list[FieldProblem] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    body: dict[str, Any] = {"detail": detail}
+    body: dict[str, Any] = {"detail": _carried(detail)}
     if problems:
         body["errors"] = [
             {
-                "field": each.field,
+                "field": _plain(each.field),
                 "value": _plain(each.value),
-                "message": each.message,
+                "message": _carried(each.message),
                 "valid": list(each.valid),
             }
             for each in problems
@@ -125,20 +136,25 @@ def response_of(error: ExportError) -> JSONResponse:
     status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None
-    return error_response(status, str(error).encode("utf-8", "replace").decode(), problems, headers)
+    return error_response(status, str(error), problems, headers)
 
 
 def _plain(value: object) -> object:
     """A given value as it may be shown again: short, and text that JSON can carry."""
     if value is None or isinstance(value, bool | int):
         return value
-    return str(value)[:200].encode("utf-8", "replace").decode()
+    return _carried(str(value)[:MAX_SHOWN])
 
 
-def _problem(error: Any) -> FieldProblem:
-    """FastAPI's account of a wrong field, as a sentence of ours."""
+def _carried(text: str) -> str:
+    """Text that UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _problem(error: Any, fields: tuple[str, ...]) -> FieldProblem:
+    """FastAPI's account of a wrong field, as a sentence of ours; `fields` are those the body may have."""
     place = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
-    field = ".".join(place) or "body"
+    field = ".".join(place)[:MAX_SHOWN] or "body"
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
     shown = repr(_plain(value))
     messages = {
@@ -156,9 +172,7 @@ def _problem(error: Any) -> FieldProblem:
     if message is None:
         whole = "int" in kind
         message = f"{field} must be a whole number, not {shown}." if whole else f"{field}: {error['msg']}."
-    valid: tuple[str, ...] = ()
-    if kind == "extra_forbidden":
-        valid = tuple(JobBody.model_fields)
+    valid = fields if kind == "extra_forbidden" else ()
     return FieldProblem("body" if kind == "json_invalid" else field, value, message, valid)
 
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 
 from arkham_shard_export import __version__
 from arkham_shard_export.errors import ExportError
+from arkham_shard_export.settings import Settings
+from arkham_shard_export.standalone.errors import HostNotStarted
 
 DEFAULT_DATA = "arkham-data"
 DEFAULT_PORT = 8100
@@ -36,8 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         code = options.run(options)
-    except (ExportError, CommandFailed, ValueError) as error:
+    except (ExportError, CommandFailed, HostNotStarted, ValueError) as error:
         print(f"arkham-export: {error}", file=sys.stderr)
+        code = EXIT_FAILED
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILED
+    except OSError as error:
+        print(f"arkham-export: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         code = EXIT_FAILED
     except KeyboardInterrupt:
         code = 130
@@ -127,6 +137,7 @@ def _serve(options: argparse.Namespace) -> int:
     """Run the standalone host: the export service with a database of its own, for anyone without ArkhamFrame."""
     _require("uvicorn", "serve")
     _check_url(options.database_url)
+    Settings.from_environment()
     import uvicorn
 
     from arkham_shard_export.standalone.app import create_app
@@ -147,13 +158,17 @@ def _serve(options: argparse.Namespace) -> int:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
+                logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
                 print(f"Open http://{host}:{address[1]}/export   (Ctrl+C stops)", flush=True)
 
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+    # Why it did not start is told below, in a sentence rather than a traceback.
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=5)
     server = Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
         asyncio.run(server.serve(sockets=[listener]))
-    return 0 if server.started else EXIT_FAILED
+    if (error := getattr(app.state, "startup_error", None)) is not None:
+        raise error
+    return 0
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -227,10 +242,17 @@ def _export(options: argparse.Namespace) -> int:
     if options.output == "-":
         outcome = export_to_stream(*arguments, sys.stdout.buffer)
     else:
-        outcome = export_to_file(*arguments, Path(options.output))
+        output = Path(options.output)
+        if not output.parent.is_dir():
+            raise CommandFailed(f"There is no folder {output.parent} to write {output.name} in.")
+        outcome = export_to_file(*arguments, output)
     account = outcome.completeness
-    told = f"{outcome.record_count} records written, {account['skipped']} skipped, of {account['expected']}."
-    print(told, file=sys.stderr)
+    print(
+        f"{outcome.record_count} of {account['expected']} records written, {account['skipped']} skipped.",
+        file=sys.stderr,
+    )
+    if outcome.file_extension == ".zip" and not options.output.endswith((".zip", "-")):
+        print("  several tables: the file is a ZIP", file=sys.stderr)
     for skip in account["skips"]:
         print(f"  skipped {skip['count']} {skip['section']}: {skip['reason']}", file=sys.stderr)
     for each in outcome.adjustments:
@@ -251,3 +273,7 @@ def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
                 value = json.loads(text)
         pairs[name] = value
     return pairs
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from arkham_shard_export.targets import Column
+from arkham_shard_export.schema import Column
 
 Row = list[Any]
 """The values of one record, aligned with its section's columns."""

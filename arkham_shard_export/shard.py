@@ -29,9 +29,9 @@ from arkham_shard_export.models import (
     TargetInfo,
 )
 from arkham_shard_export.ports import system_clock
+from arkham_shard_export.schema import Target
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.custom import RecordSource
-from arkham_shard_export.targets import Target
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -106,10 +106,10 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         """The routes under /api/export; they serve whichever instance is current."""
         from arkham_shard_export.api import create_router
 
-        again = any(
-            getattr(route, "path", "").startswith("/api/export/")
-            for route in getattr(getattr(self._frame, "app", None), "routes", ())
-        )
+        state = getattr(getattr(self._frame, "app", None), "state", None)
+        again = getattr(state, "export_routes_included", False)
+        if state is not None:
+            state.export_routes_included = True
         return create_router(in_schema=not again)
 
     get_api_router = get_routes

@@ -20,9 +20,10 @@ import psycopg
 import uvicorn
 from fastapi import FastAPI
 
+from arkham_shard_export.peers import TABLES
+from arkham_shard_export.schema import Kind
 from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.standalone.tables import open_sqlite
-from arkham_shard_export.targets import TABLES, Kind
 
 END_SECONDS = 60.0
 

@@ -17,7 +17,7 @@ from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
-from arkham_shard_export.targets import Column, Kind
+from arkham_shard_export.schema import Column, Kind
 
 _TO_QUOTE = re.compile('[",\r\n]')
 _FORMULA_STARTS = frozenset("=+-@\t\r")
@@ -79,8 +79,10 @@ class CsvWriter:
                 self._write_grid(row)
         else:
             encoders = self._encoders
+            # A line of a single null would be empty, and readers skip empty lines.
             lines = [
-                ",".join([encode(cell) for encode, cell in zip(encoders, row, strict=True)]) for row in batch
+                ",".join([encode(cell) for encode, cell in zip(encoders, row, strict=True)]) or '""'
+                for row in batch
             ]
             self._sink.write(("\r\n".join(lines) + "\r\n").encode())
         if self._section.counted:
@@ -103,8 +105,9 @@ class CsvWriter:
 
     def _member_name(self, title: str, matrix_id: str) -> str:
         name = "-".join(filter(None, (_slug(title)[:40].strip("-"), _slug(matrix_id)[:80]))) or "matrix"
-        number = len(self._member_names) + 1
-        name = f"{name}-{number}" if name.lower() in self._member_names else name
+        base, number = name, 2
+        while name.lower() in self._member_names:
+            name, number = f"{base}-{number}", number + 1
         self._member_names.add(name.lower())
         return f"{name}.csv"
 

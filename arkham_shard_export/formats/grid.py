@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arkham_shard_export.records import Row
-from arkham_shard_export.targets import Column
+from arkham_shard_export.schema import Column
 
 EVIDENCE_COLUMNS = ("evidence_id", "evidence", "evidence_type", "source", "credibility", "relevance")
 
@@ -34,13 +34,12 @@ def grid_of(columns: tuple[Column, ...], row: Row) -> Grid:
     hypotheses, evidence, ratings = rows_of("hypotheses"), rows_of("evidence"), rows_of("ratings")
     cells = {(each.get("evidence_id"), each.get("hypothesis_id")): each.get("rating") for each in ratings}
     titles = [str(each.get("title") or each.get("id")) for each in hypotheses]
-    header = [
-        *EVIDENCE_COLUMNS,
-        *(
-            f"{title} ({each.get('id')})" if titles.count(title) > 1 or title in EVIDENCE_COLUMNS else title
-            for title, each in zip(titles, hypotheses, strict=True)
-        ),
-    ]
+    header = list(EVIDENCE_COLUMNS)
+    for title, each in zip(titles, hypotheses, strict=True):
+        name = title
+        while name in header or (name == title and titles.count(title) > 1):
+            name = f"{name} ({each.get('id')})"
+        header.append(name)
     rows = [
         [
             each.get("id"),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from arkham_shard_export.records import Row
-from arkham_shard_export.targets import Column, Kind
+from arkham_shard_export.schema import Column, Kind
 
 
 class Nesting:

@@ -17,6 +17,7 @@ from arkham_shard_export.pipeline.request import TargetCatalogs
 from arkham_shard_export.pipeline.run import OpenSource, source_of
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.schema import Filter, Table, Target
 from arkham_shard_export.sources.custom import CustomSource, RecordSource
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
@@ -24,7 +25,7 @@ from arkham_shard_export.sources.selection import Conditions, Selection, count
 from arkham_shard_export.sources.service import ServiceSnapshot
 from arkham_shard_export.sources.snapshot import Snapshot, open_snapshot
 from arkham_shard_export.sources.tables import Extent, TableSource
-from arkham_shard_export.targets import TARGETS, Filter, Table, Target
+from arkham_shard_export.targets import TARGETS
 
 T = TypeVar("T")
 CUSTOM = "custom"

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
-from arkham_shard_export.targets import Target
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):

@@ -7,8 +7,8 @@ an upgrade that was cut off is finished by the next start.
 from __future__ import annotations
 
 from arkham_shard_export.ports import Database
+from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
-from arkham_shard_export.targets import Table
 
 SCHEMA_VERSION = 1
 JOBS = Table("arkham_export_jobs", ())
@@ -17,7 +17,8 @@ _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, s
     created_at TEXT, started_at TEXT, completed_at TEXT, file_path TEXT, file_size {big}, download_url TEXT,
     expires_at TEXT, error TEXT, filters TEXT DEFAULT '{{}}', options TEXT DEFAULT '{{}}',
     record_count INTEGER DEFAULT 0, processing_time_ms REAL DEFAULT 0, created_by TEXT DEFAULT 'system',
-    metadata TEXT DEFAULT '{{}}', tenant_id {tenant}, runner TEXT, attempts INTEGER DEFAULT 0"""
+    metadata TEXT DEFAULT '{{}}', tenant_id {tenant}, runner TEXT, attempts INTEGER DEFAULT 0,
+    interruptions INTEGER DEFAULT 0"""
 
 _INDEXES = {
     "idx_export_jobs_status": "status",
@@ -46,6 +47,7 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         "tenant_id": "UUID" if postgres else "TEXT",
         "runner": "TEXT",
         "attempts": "INTEGER DEFAULT 0",
+        "interruptions": "INTEGER DEFAULT 0",
     }
     for name, definition in additions.items():
         if name not in catalog:

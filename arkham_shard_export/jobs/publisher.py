@@ -10,7 +10,9 @@ from typing import Any
 from arkham_shard_export.ports import Events
 
 SOURCE = "export"
-DELIVERY_SECONDS = 1.0
+DELIVERY_SECONDS = 10.0
+"""A subscriber that takes longer is given up for that event."""
+STOP_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +22,22 @@ class Publisher:
 
     def __init__(self, events: Events) -> None:
         self._events = events
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any], asyncio.Future[None]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._deliver(), name="arkham-export-publisher")
 
-    async def publish(self, event: str, **payload: Any) -> None:
-        """Queue the event; returns once it is delivered, or after DELIVERY_SECONDS while it still is on its way."""
-        delivered = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((event, payload, delivered))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(delivered), DELIVERY_SECONDS)
+    def publish(self, event: str, **payload: Any) -> None:
+        """Queue the event, to be delivered after those before it."""
+        self._queue.put_nowait((event, payload))
 
     async def stop(self) -> None:
-        """Deliver what is queued, waiting no longer than DELIVERY_SECONDS."""
+        """Deliver what is queued, waiting no longer than STOP_SECONDS."""
         if self._task is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), DELIVERY_SECONDS)
+            await asyncio.wait_for(self._queue.join(), STOP_SECONDS)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -46,12 +45,11 @@ class Publisher:
 
     async def _deliver(self) -> None:
         while True:
-            event, payload, delivered = await self._queue.get()
+            event, payload = await self._queue.get()
             try:
-                await self._events.emit(event, payload, source=SOURCE)
+                async with asyncio.timeout(DELIVERY_SECONDS):
+                    await self._events.emit(event, payload, source=SOURCE)
             except Exception:
-                log.warning("A subscriber of %s failed.", event, exc_info=True)
+                log.warning("Delivering %s failed or took too long.", event, exc_info=True)
             finally:
-                if not delivered.done():
-                    delivered.set_result(None)
                 self._queue.task_done()

@@ -17,12 +17,12 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import uuid4
 
-from arkham_shard_export.errors import Cancelled, ExportError, WorkerDied
+from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
 from arkham_shard_export.jobs.execution import execute
 from arkham_shard_export.jobs.files import FileStore, download_name
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.store import EVERYTHING, JobStore, time_text
+from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, time_text
 from arkham_shard_export.jobs.workers import WorkerPool
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.pipeline.run import OpenSource
@@ -31,6 +31,7 @@ from arkham_shard_export.settings import Settings
 
 NOTE_SECONDS = 1.0
 """How often the progress of a running job is written to its row."""
+SETTLE_PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Runner:
             running.task = asyncio.create_task(work, name=f"arkham-export-{job_id}")
 
     async def _see_through(
-        self, running: _Running, job_id: str, tenant_id: str | None, token: str, attempt: int
+        self, running: _Running, job_id: str, tenant_id: str | None, token: str, attempt: Attempt
     ) -> None:
         started = time.monotonic()
         job: ExportJob | None = None
@@ -148,19 +149,19 @@ class Runner:
             job = await self._store.get(job_id, EVERYTHING)
             if job is None:
                 return
-            if attempt == 1:
-                await self._publisher.publish(
+            if attempt.number == 1:
+                self._publisher.publish(
                     "export.job.started", job_id=job_id, format=job.format, target=job.target
                 )
             answer = await self._run(job, tenant_id, token, attempt)
             running.settling = True
-            await self._settle(job, token, answer, started)
+            await self._settled(running, job, token, answer, started)
         except asyncio.CancelledError:
             if job is not None and job.created_at is not None:
-                self._files.remove_attempts(job_id, job.created_at, attempt)
+                self._files.remove_attempts(job_id, job.created_at, attempt.number)
             if not running.cancelled:
                 with contextlib.suppress(ExportError):
-                    await self._store.hand_back(job_id, token, uuid4().hex)
+                    await self._store.hand_back(job_id, token, uuid4().hex, interrupted=True)
             raise
         except Exception:
             # The state could not be written: the job stays processing and runs again at the next start.
@@ -170,26 +171,26 @@ class Runner:
             self.wake()
 
     async def _run(
-        self, job: ExportJob, tenant_id: str | None, token: str, attempt: int
+        self, job: ExportJob, tenant_id: str | None, token: str, attempt: Attempt
     ) -> Completed | Failed | None:
         """The answer, or None where the attempt is to be repeated."""
-        if attempt > self._settings.max_attempts:
+        if attempt.tries > self._settings.max_attempts:
             return Failed(
                 f"The export was tried {self._settings.max_attempts} times and never came to an end."
             )
         noted = _Noting(self._store, job, token)
         try:
-            run, open_records = await self._planner.plan(job, tenant_id, attempt)
+            run, open_records = await self._planner.plan(job, tenant_id, attempt.number)
             if open_records is None:
                 return await self.pool.run(run, noted.progressed)
             return await self._in_thread(job.id, run, open_records, noted.progressed)
         except WorkerDied as error:
             if job.created_at is not None:
-                self._files.remove_attempts(job.id, job.created_at, attempt)
-            if attempt < self._settings.max_attempts:
-                log.warning("Export job %s: %s It runs again (attempt %d).", job.id, error, attempt + 1)
+                self._files.remove_attempts(job.id, job.created_at, attempt.number)
+            if attempt.tries < self._settings.max_attempts:
+                log.warning("Export job %s: %s It runs again.", job.id, error)
                 return None
-            return Failed(f"{error} It was tried {attempt} times.")
+            return Failed(f"{error} It was tried {attempt.tries} times.")
         except ExportError as error:
             return Failed(str(error))
         finally:
@@ -216,6 +217,19 @@ class Runner:
             with contextlib.suppress(Cancelled):
                 await work
             raise
+
+    async def _settled(
+        self, running: _Running, job: ExportJob, token: str, answer: Completed | Failed | None, started: float
+    ) -> None:
+        """Record the end, again and again while the database does not answer."""
+        for seconds in SETTLE_PAUSES_SECONDS:
+            try:
+                return await self._settle(job, token, answer, started)
+            except ServiceUnavailable:
+                if running.stop.is_set():
+                    raise
+                await asyncio.sleep(seconds)
+        return await self._settle(job, token, answer, started)
 
     async def _settle(
         self, job: ExportJob, token: str, answer: Completed | Failed | None, started: float
@@ -262,10 +276,10 @@ class Runner:
                 self._files.locate(answer.file_path).unlink()
             return
         log.info("Export job %s completed: %d records.", job.id, answer.record_count)
-        await self._publisher.publish(
+        self._publisher.publish(
             "export.file.created", job_id=job.id, file_path=answer.file_path, file_size=answer.file_size
         )
-        await self._publisher.publish(
+        self._publisher.publish(
             "export.job.completed",
             job_id=job.id,
             record_count=answer.record_count,
@@ -288,7 +302,7 @@ class Runner:
             },
         )
         if ended:
-            await self._publisher.publish("export.job.failed", job_id=job.id, error=answer.error)
+            self._publisher.publish("export.job.failed", job_id=job.id, error=answer.error)
 
 
 class _Noting:

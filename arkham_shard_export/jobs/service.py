@@ -39,6 +39,7 @@ from arkham_shard_export.sources.dialects import Dialect
 from arkham_shard_export.sources.location import Location
 
 MAX_LIST = 500
+MAX_OFFSET = 2**53
 MAX_PREVIEW = 100
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -97,7 +98,7 @@ class JobService:
             created_by=created_by,
         )
         await self.jobs.insert(job, tenant_id)
-        await self._publisher.publish(
+        self._publisher.publish(
             "export.job.created",
             job_id=job.id,
             format=job.format,
@@ -118,6 +119,10 @@ class JobService:
         self, filter: ExportFilter, scope: Scope, limit: int = 50, offset: int = 0
     ) -> list[ExportJob]:
         check_filter(filter)
+        for name, value in (("limit", limit), ("offset", offset)):
+            if not 0 <= value <= MAX_OFFSET:
+                message = f"{name} must be from 0 to {MAX_OFFSET}, not {value}."
+                raise InvalidRequest([FieldProblem(name, value, message)])
         return await self.jobs.page(filter, scope, limit, offset)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
@@ -140,7 +145,7 @@ class JobService:
             )
             if ended:
                 await self.runner.cancel(job_id)
-                await self._publisher.publish("export.job.cancelled", job_id=job_id)
+                self._publisher.publish("export.job.cancelled", job_id=job_id)
         return await self.get(job_id, scope)
 
     async def preview(
@@ -178,7 +183,7 @@ class JobService:
         return job.expires_at is not None and job.expires_at <= self._clock()
 
     async def downloaded(self, job: ExportJob) -> None:
-        await self._publisher.publish("export.file.downloaded", job_id=job.id, file_path=job.file_path)
+        self._publisher.publish("export.file.downloaded", job_id=job.id, file_path=job.file_path)
 
     async def plan(
         self, job: ExportJob, tenant_id: str | None, attempt: int

@@ -35,6 +35,14 @@ class Scope:
 EVERYTHING = Scope()
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`number` counts every start of a job, `tries` only those that were not interrupted on purpose."""
+
+    number: int
+    tries: int
+
+
 class JobStore:
     """Jobs in the host's database; whoever asks sees only the jobs in its scope."""
 
@@ -108,8 +116,8 @@ class JobStore:
         )
         return [(str(row["id"]), int(row["attempts"] or 0)) for row in rows]
 
-    async def claim(self, job_id: str, token: str, now: datetime) -> int | None:
-        """Make a pending job processing; gives the number of this attempt, or None where somebody was faster."""
+    async def claim(self, job_id: str, token: str, now: datetime) -> Attempt | None:
+        """Make a pending job processing; None where somebody was faster."""
         changed = await self._change(
             job_id,
             ExportStatus.PROCESSING,
@@ -117,14 +125,17 @@ class JobStore:
             "started_at = ?, attempts = COALESCE(attempts, 0) + 1",
             [time_text(now)],
         )
-        return int(changed["attempts"] or 1) if changed else None
+        if changed is None:
+            return None
+        number = int(changed["attempts"] or 1)
+        return Attempt(number, number - int(changed["interruptions"] or 0))
 
-    async def hand_back(self, job_id: str, owner: str | None, token: str) -> bool:
-        """Make a processing job pending again."""
-        return (
-            await self._change(job_id, ExportStatus.PENDING, token, "started_at = NULL", [], owner)
-            is not None
-        )
+    async def hand_back(self, job_id: str, owner: str | None, token: str, interrupted: bool = False) -> bool:
+        """Make a processing job pending again; `interrupted` on purpose, which is held against nobody."""
+        assignments = "started_at = NULL"
+        if interrupted:
+            assignments += ", interruptions = COALESCE(interruptions, 0) + 1"
+        return await self._change(job_id, ExportStatus.PENDING, token, assignments, [], owner) is not None
 
     async def finish(
         self, job_id: str, owner: str | None, token: str, status: ExportStatus, changes: Mapping[str, Any]
@@ -166,7 +177,7 @@ class JobStore:
             ],
         )
         row = await self._database.fetch_one(
-            "SELECT status, runner, attempts FROM arkham_export_jobs WHERE id = ?", [job_id]
+            "SELECT status, runner, attempts, interruptions FROM arkham_export_jobs WHERE id = ?", [job_id]
         )
         return row if row and row["status"] == status.value and row["runner"] == token else None
 

@@ -102,7 +102,10 @@ def _flattened(
 
     # What the first reading repairs is counted by the second.
     before = adjustments.counts.copy()
-    sections = [flattened(section, adjustments, observe) for section in sections]
+    sections = [
+        flattened(section, adjustments, observe if section.counted else lambda _rows: check())
+        for section in sections
+    ]
     adjustments.counts = before
     return sections
 

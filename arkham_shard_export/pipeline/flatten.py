@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
-from arkham_shard_export.targets import Column, Kind
+from arkham_shard_export.schema import Column, Kind
 
 MAX_COLUMNS = 1000
 """Dotted columns a section may have; what is beyond stays together as JSON in the column it came from."""
@@ -42,10 +42,11 @@ def flattened(
     if section.layout is not Layout.RECORDS:
         return section
     plans = _discover(section, observe)
+    declared = {column.name for column in section.columns}
     columns: list[Column] = []
     makers: list[Callable[[Any], Sequence[Any]]] = []
     for column in section.columns:
-        if column.kind is Kind.RECORD:
+        if column.kind is Kind.RECORD and declared.isdisjoint(_spread_names(column)):
             columns += [replace(each, name=f"{column.name}.{each.name}") for each in column.columns]
             makers.append(_spread(len(column.columns)))
         elif column.name in plans:
@@ -71,6 +72,10 @@ def flattened(
     return replace(section, columns=tuple(columns), read=read)
 
 
+def _spread_names(column: Column) -> set[str]:
+    return {f"{column.name}.{each.name}" for each in column.columns} if column.kind is Kind.RECORD else set()
+
+
 def _dotted(name: str, path: Path) -> str:
     return ".".join((name, *(key.replace("\\", "\\\\").replace(".", "\\.") for key in path)))
 
@@ -78,6 +83,7 @@ def _dotted(name: str, path: Path) -> str:
 def _discover(section: Section, observe: Callable[[int], None]) -> dict[str, Plan]:
     names = [column.name for column in section.columns if column.kind is Kind.JSON]
     taken = {column.name for column in section.columns}
+    taken.update(*(_spread_names(column) for column in section.columns))
     plans = {name: Plan() for name in names}
     if not names:
         return plans
@@ -93,7 +99,8 @@ def _discover(section: Section, observe: Callable[[int], None]) -> dict[str, Pla
                     elif path == () or left <= 0 or _dotted(name, path) in taken:
                         plan.keeps_base = True
                     else:
-                        plan.paths[path] = complex_value
+                        plan.paths[path] = complex_value or value is None
+                        taken.add(_dotted(name, path))
                         left -= 1
         observe(len(batch))
     return plans

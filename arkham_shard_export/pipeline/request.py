@@ -11,14 +11,16 @@ from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS, writer_class
 from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.peers import ENTITY_TYPES
+from arkham_shard_export.schema import Filter, Table, Target
 from arkham_shard_export.sources.dialects import Catalog
 from arkham_shard_export.sources.selection import Selection
 from arkham_shard_export.sources.tables import Extent
-from arkham_shard_export.targets import ENTITY_TYPES, Filter, Table, Target
 
 GROUPINGS = ("day", "week", "month", "entity")
 MAX_FILTER_VALUES = 1000
 MAX_TEXT_LENGTH = 1000
+MAX_RECORDS = 2**63 - 1
 _DEFAULTS = asdict(ExportOptions())
 
 
@@ -73,7 +75,8 @@ def parse_date(text: str) -> datetime:
 def _end_of(text: str) -> datetime:
     """The first moment after a range that ends with `text`: a date alone covers its whole day."""
     moment = parse_date(text)
-    return moment + (timedelta(days=1) if len(text) <= 10 else timedelta(microseconds=1))
+    length = timedelta(days=1) if len(text) <= 10 else timedelta(microseconds=1)
+    return moment + min(length, datetime.max.replace(tzinfo=UTC) - moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,8 @@ def check_request(
         problems.append(problem)
     checked_filters = _filters(target, filters, database, problems)
     checked_options = _options(options, problems)
-    if not problems:
-        spec = writer_class(str(format)).spec
-        problems += _misapplied(target, spec, checked_options, database.sortable())
+    spec = None if problem is not None else writer_class(str(format)).spec
+    problems += _misapplied(target, spec, checked_options, database.sortable())
     if problems:
         raise InvalidRequest(problems)
     return ExportRequest(str(format), target.name, checked_filters, checked_options, tenant_id)
@@ -238,10 +240,9 @@ def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
         if not isinstance(value, bool):
             return FieldProblem(field, value, f"{field} must be true or false, not {_shown(value)}.")
     elif name == "max_records":
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
-            return FieldProblem(
-                field, value, f"{field} must be a whole number of at least 1, not {_shown(value)}."
-            )
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_RECORDS:
+            message = f"{field} must be a whole number of at least 1 and at most {MAX_RECORDS}, not {_shown(value)}."
+            return FieldProblem(field, value, message)
     elif name in ("date_range_start", "date_range_end"):
         return _date_problem(field, value)
     elif name == "entity_types":
@@ -267,7 +268,7 @@ def _date_problem(field: str, value: Any) -> FieldProblem | None:
 
 
 def _misapplied(
-    target: Target, spec: FormatSpec, options: ExportOptions, sortable: Sequence[str]
+    target: Target, spec: FormatSpec | None, options: ExportOptions, sortable: Sequence[str]
 ) -> list[FieldProblem]:
     """Options that mean nothing for this target or format; at their defaults they ask for nothing."""
     given = {name for name, default in _DEFAULTS.items() if getattr(options, name) != default}
@@ -281,10 +282,14 @@ def _misapplied(
         if not any(each.main_date for each in target.sets):
             message = f"Option {name} does not apply to {title}, which has no date to choose by."
             problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
-    if "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
+    if spec is not None and "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
         message = f"Option spreadsheet_safe does not apply to {spec.name}."
         problems.append(FieldProblem("options.spreadsheet_safe", options.spreadsheet_safe, message))
-    if options.flatten and (not spec.supports_flatten or (spec.tabular and target.name == "matrix")):
+    if (
+        spec is not None
+        and options.flatten
+        and (not spec.supports_flatten or (spec.tabular and target.name == "matrix"))
+    ):
         message = f"Option flatten does not apply to {title} as {spec.name}."
         problems.append(FieldProblem("options.flatten", True, message))
     if options.sort_by is not None and options.sort_by not in sortable:

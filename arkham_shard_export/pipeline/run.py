@@ -10,11 +10,11 @@ from arkham_shard_export.pipeline.export import Outcome, Progress, export
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.file import FileSink, StoredFile
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.sources.snapshot import Snapshot, open_snapshot
 from arkham_shard_export.sources.tables import TableSource
-from arkham_shard_export.targets import Target
 
 OpenSource = Callable[[Adjustments], Source]
 

@@ -42,6 +42,7 @@ class FileSink:
         with _telling(self._part):
             self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            os.fchmod(descriptor, 0o600)
             self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES)
 
     def write(self, data: bytes) -> int:
@@ -57,7 +58,7 @@ class FileSink:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._part.rename(self._part.with_name(name))
+            self._part = self._part.rename(self._part.with_name(name))
             _sync_folder(self._part.parent)
         return StoredFile(f"{self._folder}/{name}", self.size, self._hash.hexdigest())
 

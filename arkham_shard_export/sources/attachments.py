@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from arkham_shard_export.records import Batch, Row
+from arkham_shard_export.schema import Column, Kind, Relation
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions
 from arkham_shard_export.sources.values import Canonical
-from arkham_shard_export.targets import Column, Kind, Relation
 
 
 class Attachment(Protocol):
@@ -108,7 +108,10 @@ class Names:
         self._decode = msgspec.json.Decoder().decode
 
     def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
-        lists = [self._ids(row[position[self._source]]) for row in batch]
+        place = position.get(self._source)
+        if place is None:
+            return [None for _ in batch]
+        lists = [self._ids(row[place]) for row in batch]
         keys = list(dict.fromkeys(each for ids in lists for each in ids))
         names: dict[str, Any] = {}
         for start in range(0, len(keys), 500):

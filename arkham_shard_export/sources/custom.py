@@ -21,9 +21,9 @@ from typing import Any, Protocol, TypeVar
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import BATCH_ROWS, Adjustments, Batch, Section, Skip
+from arkham_shard_export.schema import Column
 from arkham_shard_export.sources.selection import Selection
 from arkham_shard_export.sources.values import Canonical
-from arkham_shard_export.targets import Column
 
 T = TypeVar("T")
 Filters = Mapping[str, tuple[str, ...]]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from arkham_shard_export.targets import Column, Kind, Table
+from arkham_shard_export.schema import Column, Kind, Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -98,13 +98,23 @@ class SqliteDialect:
     def instant(self, name: str, column_type: str) -> tuple[str, list[Any]]:
         # SQLite's own functions round to milliseconds and take 30 February for 1 March.
         text = column(name)
-        offset = f"CASE WHEN length({text}) >= 22 AND substr({text}, -6, 1) IN ('+', '-') THEN substr({text}, -6) ELSE '' END"
-        local = f"substr(rtrim({text}, 'Zz'), 1, length(rtrim({text}, 'Zz')) - length({offset}))"
-        seconds = f"CAST(strftime('%s', substr({local}, 1, 19) || {offset}) AS INTEGER)"
-        microseconds = f"CAST(round(CAST(substr({local}, 20, 7) AS REAL) * 1000000) AS INTEGER)"
+        day, rest = f"substr({text}, 1, 10)", f"substr({text}, 17)"
+        clock = (
+            f"CASE substr({text}, 17, 1) WHEN ':' THEN substr({text}, 1, 19) ELSE substr({text}, 1, 16) END"
+        )
+        zone = f"ltrim({rest}, ':.,0123456789 ')"
+        offset = (
+            f"CASE WHEN {rest} = '' OR {zone} IN ('', 'Z', 'z') THEN ''"
+            f" ELSE CASE length({zone}) WHEN 6 THEN {zone} WHEN 3 THEN {zone} || ':00'"
+            f" WHEN 5 THEN substr({zone}, 1, 3) || ':' || substr({zone}, 4) END END"
+        )
+        fraction = (
+            f"CASE WHEN substr({text}, 20, 1) IN ('.', ',')"
+            f" THEN CAST(round(CAST('0.' || substr({text}, 21, 6) AS REAL) * 1000000) AS INTEGER) ELSE 0 END"
+        )
         return (
-            f"CASE WHEN date(substr({text}, 1, 10)) = substr({text}, 1, 10)"
-            f" THEN {seconds} * 1000000 + {microseconds} END",
+            f"CASE WHEN date({day}, '+0 days') = {day} AND {day} > '0001'"
+            f" THEN CAST(strftime('%s', {clock} || {offset}) AS INTEGER) * 1000000 + {fraction} END",
             [],
         )
 
@@ -178,7 +188,7 @@ class PostgresDialect:
         if column_type.endswith("[]"):
             return f"CAST(to_json({column(name)}) AS text)"
         if plain == "bytea":
-            return f"encode({column(name)}, 'base64')"
+            return f"translate(encode({column(name)}, 'base64'), chr(10), '')"
         if plain in _PLAIN_TEXT or self.kind(column_type) in (Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN):
             return column(name)
         return f"CAST({column(name)} AS text)"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import fsum
 from typing import Any
 
-from arkham_shard_export.targets import Column, Kind
+from arkham_shard_export.schema import Column, Kind
 
 RATING_VALUES = {"++": 2, "+": 1, "N": 0, "-": -1, "--": -2}
 """`N/A` is left out: evidence that does not apply says nothing of a hypothesis."""
@@ -42,9 +43,9 @@ def matrix_scores(record: dict[str, Any]) -> list[list[Any]]:
         rated_cells = ratings.get(hypothesis.get("id"), [])
         inconsistent = sum(1 for rating, _ in rated_cells if RATING_VALUES[rating] < 0)
         weights = [_weight(each) for _, each in rated_cells]
-        total = sum(weights)
+        total = fsum(weights)
         score = (
-            sum(
+            fsum(
                 RATING_VALUES[rating] * weight
                 for (rating, _), weight in zip(rated_cells, weights, strict=True)
             )

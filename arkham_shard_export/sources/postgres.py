@@ -11,10 +11,10 @@ from typing import Any
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, PostgresDialect, catalog_of
 from arkham_shard_export.sources.location import PostgresLocation
 from arkham_shard_export.sources.snapshot import Query
-from arkham_shard_export.targets import Table
 
 CONNECT_TIMEOUT_SECONDS = 10
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.schema import Kind, RecordSet, Relation, Table, Target
 from arkham_shard_export.sources.dialects import Catalog, column, quoted
 from arkham_shard_export.sources.snapshot import Snapshot
-from arkham_shard_export.targets import Kind, RecordSet, Relation, Table, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from typing import Any
 from arkham_shard_export.errors import SourceChanged, SourceFailed
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of, column
 from arkham_shard_export.sources.snapshot import Query
-from arkham_shard_export.targets import Table
 
 CALL_TIMEOUT_SECONDS = 300.0
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from arkham_shard_export.ports import Clock
+from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect
 from arkham_shard_export.sources.location import Location, SqliteLocation
-from arkham_shard_export.targets import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from urllib.parse import quote
 from arkham_shard_export.errors import SnapshotBusy, SourceFailed
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, SqliteDialect, catalog_of, quoted
 from arkham_shard_export.sources.location import SqliteLocation
 from arkham_shard_export.sources.snapshot import Query
-from arkham_shard_export.targets import Table
 
 LOCK_TIMEOUT_SECONDS = 30.0
+LOCK_WAIT_MS = 20
 
 
 def _decode(data: bytes) -> str:
@@ -86,7 +88,17 @@ class SqliteSnapshot:
             yield
             return
         with contextlib.closing(_connect(location, "rw")) as lock:
-            lock.execute("BEGIN IMMEDIATE")
+            # The files are locked one after another: waiting for one of them would hold the others from everybody.
+            lock.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+            deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+            while True:
+                try:
+                    lock.execute("BEGIN IMMEDIATE")
+                    break
+                except sqlite3.OperationalError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(LOCK_WAIT_MS / 1000)
             try:
                 yield
             finally:

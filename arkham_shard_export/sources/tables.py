@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from arkham_shard_export.peers import ENTITIES, GRAPHS
 from arkham_shard_export.records import Adjustments, Batch, Layout, Section, Skip
+from arkham_shard_export.schema import RecordSet, Relation, Target
 from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
@@ -13,7 +15,6 @@ from arkham_shard_export.sources.selection import Conditions, Selection, count
 from arkham_shard_export.sources.snapshot import Query, Snapshot
 from arkham_shard_export.sources.timeline import timeline_sections
 from arkham_shard_export.sources.values import Canonical
-from arkham_shard_export.targets import ENTITIES, GRAPHS, RecordSet, Relation, Target
 
 RELATION_KEYS = 500
 

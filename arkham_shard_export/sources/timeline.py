@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from arkham_shard_export.peers import ENTITIES, TIMELINE_CONFLICTS
 from arkham_shard_export.records import Batch, Layout, Row, Section
+from arkham_shard_export.schema import Column, Kind, RecordSet
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions, Where
 from arkham_shard_export.sources.snapshot import Query
 from arkham_shard_export.sources.values import Canonical, canonical_timestamp, parse_instant
-from arkham_shard_export.targets import ENTITIES, TIMELINE_CONFLICTS, Column, Kind, RecordSet
 
 if TYPE_CHECKING:
     from arkham_shard_export.sources.tables import Extent, TableSource
@@ -97,8 +98,11 @@ class Annexes:
         catalog = self._conditions.catalog(TIMELINE_CONFLICTS) or {}
         return read_columns(TIMELINE_CONFLICTS, catalog, self._dialect)
 
-    def conflicts(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
+    def conflicts(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         """All conflicts, or those that touch an included event where not all events are included."""
+        return _only(self.conflict_columns(), names, self._conflicts())
+
+    def _conflicts(self) -> Iterator[Batch]:
         catalog = self._conditions.catalog(TIMELINE_CONFLICTS) or {}
         columns = self.conflict_columns()
         converters = [self._canonical.converter(each.kind) for each in columns]
@@ -153,7 +157,10 @@ class Annexes:
             for key, value in rows:
                 yield key, None if value is None else parse_instant(canonical_timestamp(value))
 
-    def gaps(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
+    def gaps(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
+        return _only(GAP_COLUMNS, names, self._gaps())
+
+    def _gaps(self) -> Iterator[Batch]:
         batch: Batch = []
         before: tuple[str, datetime] | None = None
         for key, moment in self._dated():
@@ -170,9 +177,9 @@ class Annexes:
             yield batch
 
     def groups(self, group_by: str) -> Callable[[Sequence[str] | None], Iterator[Batch]]:
-        def read(_columns: Sequence[str] | None = None) -> Iterator[Batch]:
+        def read(names: Sequence[str] | None = None) -> Iterator[Batch]:
             members = self._by_entity() if group_by == "entity" else self._by_date(group_by)
-            return _grouped(members, self._canonical)
+            return _only(GROUP_COLUMNS, names, _grouped(members, self._canonical))
 
         return read
 
@@ -228,6 +235,18 @@ class Annexes:
         )
         for rows in self._snapshot.stream(query):
             yield [[self._canonical.scalar(cell) for cell in row] for row in rows]
+
+
+def _only(
+    columns: Sequence[Column], names: Sequence[str] | None, batches: Iterator[Batch]
+) -> Iterator[Batch]:
+    """Of each row, only the columns asked for."""
+    if names is None:
+        yield from batches
+        return
+    places = [place for place, each in enumerate(columns) if each.name in names]
+    for batch in batches:
+        yield [[row[place] for place in places] for row in batch]
 
 
 def _grouped(members: Iterator[tuple[str | None, str | None, str]], canonical: Canonical) -> Iterator[Batch]:

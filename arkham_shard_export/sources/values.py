@@ -18,13 +18,14 @@ from uuid import UUID
 
 import msgspec
 
+from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.records import Adjustments
-from arkham_shard_export.targets import Kind
+from arkham_shard_export.schema import Kind
 
 Convert = Callable[[Any], Any]
 
 _TIMESTAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s*(Z|z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?$"
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?)?\Z"
 )
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -143,21 +144,25 @@ class Canonical:
         if value is None:
             return None
         if type(value) is not str:
-            return self._repaired(value)
+            try:
+                return self._repaired(value)
+            except RecursionError:
+                raise SourceFailed("A record holds JSON that is nested too deeply to be carried.") from None
         try:
             if "\\u" not in value:
                 return msgspec.json.format(value, indent=-1)
-            decoded = json.loads(value)
-            msgspec.json.encode(decoded)
+            msgspec.json.encode(json.loads(value, parse_int=str, parse_float=str))
             return msgspec.json.format(value, indent=-1)
         except (ValueError, RecursionError):
             return self._doubtful(value)
 
     def _doubtful(self, text: str) -> str:
         """Text that strict readers refuse: repaired where Python can read it (NaN, half a surrogate pair), else text."""
+        before = self._adjustments.counts.copy()
         try:
-            return self._repaired(json.loads(text))
+            return self._repaired(json.loads(text, parse_int=Decimal, parse_float=Decimal))
         except (ValueError, RecursionError):
+            self._adjustments.counts = before
             self._adjustments.add("invalid_json")
             return msgspec.json.encode(clean_text(text, self._adjustments)).decode()
 
@@ -166,7 +171,13 @@ class Canonical:
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {clean_text(str(key), self._adjustments): self._plain(each) for key, each in value.items()}
+            plain: dict[str, Any] = {}
+            for key, each in value.items():
+                name = clean_text(str(key), self._adjustments)
+                while name in plain:
+                    name += "\ufffd"
+                plain[name] = self._plain(each)
+            return plain
         if isinstance(value, list | tuple):
             return [self._plain(each) for each in value]
         return self.scalar(value)

@@ -16,15 +16,12 @@ from arkham_shard_export import __version__
 from arkham_shard_export.shard import ExportShard
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 from arkham_shard_export.standalone.demo_case import load_demo
+from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.frame import Frame, TrustedHeaders
 from arkham_shard_export.standalone.services import EventBus, FileStorage
 
 WEB = Path(__file__).parents[1] / "web"
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
-
-
-class AlreadyServed(Exception):
-    """Another process serves this data folder."""
 
 
 def create_app(
@@ -34,7 +31,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with sole_server(data_dir):
+        with telling(app), sole_server(data_dir):
             database = PostgresService(database_url) if database_url else SqliteService(data_dir)
             await database.start()
             frame = Frame(app, database, EventBus(), FileStorage(data_dir / "files"), database.url)
@@ -46,6 +43,7 @@ def create_app(
                 await shard.initialize(frame)
                 frame.shards["export"] = shard
                 app.include_router(shard.get_routes())
+                app.state.startup_error = None
                 yield
             finally:
                 await shard.shutdown()
@@ -61,6 +59,16 @@ def create_app(
 
 
 @contextmanager
+def telling(app: FastAPI) -> Iterator[None]:
+    """Keep what stops the host from starting, for whoever started it."""
+    try:
+        yield
+    except Exception as error:
+        app.state.startup_error = error
+        raise
+
+
+@contextmanager
 def sole_server(data_dir: Path) -> Iterator[None]:
     """Hold the data folder for this process: two servers on one folder would run the same jobs twice."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +77,7 @@ def sole_server(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise AlreadyServed(
+            raise HostNotStarted(
                 f"The data folder {data_dir} is served by another process; stop it, or choose another with --data."
             ) from None
         yield

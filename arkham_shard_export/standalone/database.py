@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiosqlite
 
 from arkham_shard_export.ports import Parameters
-from arkham_shard_export.sources.postgres import libpq_url
+from arkham_shard_export.sources.postgres import CONNECT_TIMEOUT_SECONDS, libpq_url
+from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.tables import (
     BUSY_TIMEOUT_MS,
     create_statements,
@@ -76,7 +78,7 @@ class PostgresService:
     async def start(self) -> None:
         """Connect, and make schemas and tables where they are missing."""
         from psycopg.rows import dict_row
-        from psycopg_pool import AsyncConnectionPool
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
         self._pool = AsyncConnectionPool(
             libpq_url(self.url),
@@ -85,7 +87,15 @@ class PostgresService:
             open=False,
             kwargs={"row_factory": dict_row, "application_name": "arkham-export-host"},
         )
-        await self._pool.open(wait=True, timeout=10)
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        try:
+            await self._pool.open(wait=True, timeout=CONNECT_TIMEOUT_SECONDS)
+        except PoolTimeout:
+            await self._pool.close()
+            raise HostNotStarted(
+                f"The database does not answer within {CONNECT_TIMEOUT_SECONDS} s; check --database-url and that "
+                "the server is running."
+            ) from None
         async with self._pool.connection() as connection:
             for statement in create_statements("postgresql"):
                 await connection.execute(statement.encode())

@@ -6,8 +6,9 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from arkham_shard_export.peers import PROJECTS, TABLES
 from arkham_shard_export.ports import Database
-from arkham_shard_export.targets import PROJECTS, TABLES, Kind, Table
+from arkham_shard_export.schema import Kind, Table
 
 ROWS_PER_STATEMENT = 50
 

@@ -9,6 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from arkham_shard_export.peers import TABLES
+from arkham_shard_export.schema import Table
 from arkham_shard_export.standalone.seed_rows import TableRows, every_table
 from arkham_shard_export.standalone.seed_values import Pools
 from arkham_shard_export.standalone.tables import (
@@ -20,7 +22,6 @@ from arkham_shard_export.standalone.tables import (
     create_table,
     open_sqlite,
 )
-from arkham_shard_export.targets import TABLES, Table
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from typing import Any
 
-from arkham_shard_export import targets as t
+from arkham_shard_export import peers as t
+from arkham_shard_export.schema import Table
 from arkham_shard_export.standalone.seed_streams import Stream, Streams, numbered, one_null, same
 from arkham_shard_export.standalone.seed_values import Pools
 
@@ -31,7 +32,7 @@ PROJECTS = GRAPHS = 8
 class TableRows:
     """All rows of a table, in the order of its columns; `rows` can be taken once."""
 
-    table: t.Table
+    table: Table
     count: int
     rows: Iterator[tuple[Any, ...]]
 
@@ -59,7 +60,7 @@ class SeedRows(Streams):
         self.edges = records - self.nodes
         self.projects = min(PROJECTS, records)
         self.graphs = min(GRAPHS, self.nodes)
-        self.recipes: dict[t.Table, Callable[[], tuple[int, Special]]] = {
+        self.recipes: dict[Table, Callable[[], tuple[int, Special]]] = {
             t.PROJECTS: self._projects, t.DOCUMENTS: self._documents, t.PAGES: self._pages, t.CHUNKS: self._chunks,
             t.ENTITIES: self._entities, t.ENTITY_RELATIONSHIPS: self._relationships,
             t.ENTITY_MENTIONS: self._mentions, t.CLAIMS: self._claims, t.CLAIM_EVIDENCE: self._claim_evidence,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
+from arkham_shard_export.schema import Column, Kind, Table
 from arkham_shard_export.standalone.seed_values import Pools
-from arkham_shard_export.targets import Column, Kind, Table
 
 Stream = Iterator[Any]
 Suffixes = Sequence[Sequence[str]]

@@ -13,8 +13,8 @@ from itertools import cycle
 from random import Random
 from typing import Any
 
+from arkham_shard_export.peers import PRECISIONS
 from arkham_shard_export.standalone.seed_words import FAMILY, GIVEN, SAMPLES, WORDS
-from arkham_shard_export.targets import PRECISIONS
 
 LONG_TEXT_BYTES = (5_000, 12_000, 22_000, 40_000)
 

@@ -6,7 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
-from arkham_shard_export.targets import GRAPHS, RATINGS, TABLES, Column, Kind, Table
+from arkham_shard_export.peers import GRAPHS, RATINGS, TABLES
+from arkham_shard_export.schema import Column, Kind, Table
 
 Dialect = Literal["sqlite", "postgresql"]
 

@@ -31,6 +31,8 @@ function tell(problem) {
 function state(job) {
   const progress = job.metadata.progress;
   if (job.status === "processing" && progress?.expected) return `${progress.phase} ${Math.floor((100 * progress.done) / progress.expected)} %`;
+  const skipped = job.metadata.completeness?.skipped;
+  if (skipped) return `${job.status}, ${skipped.toLocaleString()} left out: ${job.metadata.completeness.skips.map((skip) => skip.reason).join("; ")}`;
   return job.error ? `${job.status}: ${job.error}` : job.status;
 }
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from arkham_shard_export.peers import MATRICES
 from arkham_shard_export.standalone.demo_case import demo_rows
-from arkham_shard_export.targets import MATRICES, TARGETS
+from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost
 
 csv.field_size_limit(1 << 30)

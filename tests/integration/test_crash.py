@@ -230,3 +230,23 @@ def test_jobs_wait_their_turn_oldest_first(tmp_path: Path, monkeypatch: pytest.M
         ]
         assert started == jobs
         assert len(host.shard._service.runner.pool.pids) <= 2, "workers are reused"
+
+
+def test_an_export_that_ends_while_the_database_is_busy_is_still_recorded(tmp_path: Path) -> None:
+    """The jobs table cannot be written for a while; the host's service gives up on each call meanwhile."""
+    seed_sqlite(tmp_path, 50)
+    with standalone(tmp_path) as host:
+        service = host.frame.database
+        execute = service.execute
+        refused: list[str] = []
+
+        async def refusing(sql: str, params: Any = None) -> None:
+            if "completed_at" in sql and len(refused) < 3:
+                refused.append(sql)
+                raise OSError("the database is gone")
+            await execute(sql, params)
+
+        service.execute = refusing
+        job, file = host.export("claims", "json")
+        assert len(refused) == 3
+        assert job["record_count"] == len(json.loads(file.content)["records"]) == 50

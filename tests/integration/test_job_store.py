@@ -13,7 +13,7 @@ import pytest
 
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
 from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import EVERYTHING, JobStore, Scope
+from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, Scope
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
@@ -79,7 +79,7 @@ def job(number: int = 1) -> ExportJob:
 def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
         await store.insert(job(), None)
-        assert await store.claim("job-0001", "a", NOW) == 1
+        assert await store.claim("job-0001", "a", NOW) == Attempt(1, 1)
         assert await store.claim("job-0001", "b", NOW) is None
 
     run(opened, work)
@@ -91,12 +91,22 @@ def test_only_who_runs_a_job_can_end_it(opened: Callable[[], Any]) -> None:
         await store.claim("job-0001", "a", NOW)
         assert not await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {})
         assert await store.hand_back("job-0001", "a", "x")
-        assert await store.claim("job-0001", "b", NOW) == 2
+        assert await store.claim("job-0001", "b", NOW) == Attempt(2, 2)
         assert not await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {})
         assert await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {"record_count": 5})
         ended = await store.get("job-0001", EVERYTHING)
         assert ended is not None
         assert (ended.status, ended.record_count) == (ExportStatus.COMPLETED, 5)
+
+    run(opened, work)
+
+
+def test_an_interruption_on_purpose_is_not_held_against_a_job(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, _: Recording) -> None:
+        await store.insert(job(), None)
+        await store.claim("job-0001", "a", NOW)
+        assert await store.hand_back("job-0001", "a", "x", interrupted=True)
+        assert await store.claim("job-0001", "b", NOW) == Attempt(2, 1)
 
     run(opened, work)
 

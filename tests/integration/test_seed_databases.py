@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from arkham_shard_export.peers import CLAIMS, DOCUMENTS, GRAPHS, RATINGS, TABLES
+from arkham_shard_export.schema import Kind, Table
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import (
     SCHEMAS,
@@ -21,7 +23,7 @@ from arkham_shard_export.standalone.tables import (
     open_sqlite,
     sqlite_paths,
 )
-from arkham_shard_export.targets import CLAIMS, DOCUMENTS, GRAPHS, RATINGS, TABLES, TARGETS, Kind, Table
+from arkham_shard_export.targets import TARGETS
 
 Seed = Callable[..., dict[str, int]]
 Query = Callable[[str], list[tuple[Any, ...]]]

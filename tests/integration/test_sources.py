@@ -15,9 +15,11 @@ import psycopg
 import pytest
 
 from arkham_shard_export.host import Host
+from arkham_shard_export.peers import CLAIMS
+from arkham_shard_export.schema import Column, Filter, Kind, RecordSet, Target
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import open_sqlite
-from arkham_shard_export.targets import CLAIMS, TARGETS, Column, Filter, Kind, RecordSet, Target
+from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, arkhamframe, standalone
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from arkham_shard_export import targets as t
+from arkham_shard_export import peers as t
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.seed_rows import every_table
 from arkham_shard_export.standalone.seed_values import Pools
 from arkham_shard_export.standalone.seed_words import HOSTILE
+from arkham_shard_export.targets import TARGETS
 
 Row = dict[str, Any]
 
@@ -67,7 +68,7 @@ def records(request: pytest.FixtureRequest) -> int:
 
 def test_every_target_has_exactly_the_records_asked_for(records: int) -> None:
     tables = seeded(records)
-    for target in t.TARGETS.values():
+    for target in TARGETS.values():
         assert sum(len(tables[each.table]) for each in target.sets) == records, target.name
     assert all(entity["canonical_id"] is None for entity in tables[t.ENTITIES])
 

@@ -1,0 +1,124 @@
+"""The docs say what the code does: every setting, format, target, option, filter, event and command is in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from arkham_shard_export import settings
+from arkham_shard_export.api import create_router
+from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.peers import CLAIMS, DOCUMENTS, ENTITIES, MATRICES, TIMELINE_EVENTS
+from arkham_shard_export.records import Adjustments
+from arkham_shard_export.standalone.demo_case import demo_rows
+from arkham_shard_export.targets import TARGETS
+from tests.hosts import standalone
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+}
+
+
+def decoded(text: str) -> list[Any]:
+    """The JSON values that stand one after another in a text."""
+    values = []
+    while text := text.strip():
+        value, end = json.JSONDecoder().raw_decode(text)
+        values.append(value)
+        text = text[end:]
+    return values
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"ARKHAM_EXPORT_\w+", Path(settings.__file__).read_text("utf-8"))))
+)
+def test_every_setting_is_explained_to_operators(name: str) -> None:
+    if name != "ARKHAM_EXPORT_":
+        assert f"`{name}`" in PAGES["production.md"]
+
+
+def test_every_option_filter_and_adjustment_is_explained_to_users() -> None:
+    page = PAGES["docs/exports.md"]
+    names = [each.name for each in fields(ExportOptions)]
+    names += [name for target in TARGETS.values() for name in (target.name, *target.filter_names)]
+    names += list(Adjustments.REASONS)
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_every_target_and_format_is_on_the_first_page() -> None:
+    for target in TARGETS:
+        assert f"| `{target}` |" in PAGES["README.md"]
+    for format in FORMATS:
+        assert format.upper() in PAGES["README.md"]
+
+
+def test_every_route_and_event_is_described() -> None:
+    page = PAGES["docs/rest.md"]
+    for route in create_router().routes:
+        path = getattr(route, "path", "").removeprefix("/api/export").replace("{job_id}", "{id}")
+        (method,) = getattr(route, "methods", ())
+        assert f"| {method} `{path}` |" in page
+    for event in yaml.safe_load((ROOT / "shard.yaml").read_text("utf-8"))["events"]["publishes"]:
+        assert f"`{event}`" in page
+
+
+def test_every_command_is_shown() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "arkham_shard_export.cli", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for command in re.findall(r"^    (\w+) +\w", shown, re.MULTILINE):
+        assert any(f"arkham-export {command}" in page for page in PAGES.values()), command
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_links_between_pages_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", PAGES[name]):
+        if not target.startswith("http"):
+            assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_the_demo_case_is_as_large_as_the_readme_says() -> None:
+    said = re.search(
+        r"(\d+) documents, (\d+) entities, (\d+) claims, (\d+) events, a graph, (\d+) matrices",
+        PAGES["README.md"],
+    )
+    assert said is not None
+    tables = (DOCUMENTS, ENTITIES, CLAIMS, TIMELINE_EVENTS, MATRICES)
+    assert [int(number) for number in said.groups()] == [len(demo_rows(table)) for table in tables]
+
+
+def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:
+    """The commands for scripts and the commands without a server, run by a shell."""
+    remote, direct = (
+        block for block in re.findall(r"```sh\n(.*?)```", PAGES["README.md"], re.DOTALL) if "claims" in block
+    )
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+        script = remote.replace("http://127.0.0.1:8100", str(host.client.base_url).rstrip("/"))
+        asking, fetching = script.split("curl -s -OJ")
+        ran = subprocess.run(
+            ["bash", "-ec", asking], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        answers = decoded(ran.stdout)
+        assert [each["target"] for each in answers[0]] == list(TARGETS)
+        # A reader takes longer to type the next command than the export takes to end.
+        host.wait(answers[1]["id"])
+        subprocess.run(["bash", "-ec", f"curl -s -OJ{fetching}"], cwd=tmp_path, check=True)
+    assert [path.suffix for path in tmp_path.glob("claims-*")] == [".csv"]
+    script = direct.replace("arkham-export", f"{sys.executable} -m arkham_shard_export.cli")
+    ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (tmp_path / "disputed.csv").read_text("utf-8").startswith("id,text")
+    assert json.loads(ran.stdout)["gaps"]

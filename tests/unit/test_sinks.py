@@ -1,0 +1,285 @@
+"""A file in the store is whole or not there, and nothing outside the store is ever touched."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arkham_shard_export.errors import FileMissing, StoreFailed
+from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name
+from arkham_shard_export.sinks import file as file_sink
+from arkham_shard_export.sinks.file import FileSink, part_name
+from arkham_shard_export.sinks.measure import MeasuringSink
+from arkham_shard_export.sinks.stream import StreamSink
+
+FOLDER, STEM = "2026-11-22", "job"
+
+
+def files(store: Path) -> list[str]:
+    return sorted(str(path.relative_to(store)) for path in store.rglob("*") if not path.is_dir())
+
+
+def failing(code: int) -> Callable[..., Any]:
+    def fail(*_args: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+class FullDisk:
+    """A file on a disk that is full: takes nothing, and fails again when it is closed."""
+
+    def __init__(self, real: Any, code: int) -> None:
+        self._real = real
+        self.write = self.flush = failing(code)
+        self.code = code
+
+    def fileno(self) -> int:
+        return int(self._real.fileno())
+
+    def close(self) -> None:
+        self._real.close()
+        raise OSError(self.code, os.strerror(self.code))
+
+
+def fill_the_disk(sink: FileSink, monkeypatch: pytest.MonkeyPatch, code: int = errno.ENOSPC) -> None:
+    monkeypatch.setattr(sink, "_file", FullDisk(sink._file, code))
+
+
+def test_a_file_appears_whole_when_it_is_committed_and_not_before(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    parts = [b"first,", b"", b"x" * 3_000_000, "é\n".encode()]
+    assert [sink.write(part) for part in parts] == [len(part) for part in parts]
+    assert files(tmp_path) == [f"{FOLDER}/{part_name(STEM, 1)}"]
+    stored = sink.commit(".csv")
+    data = b"".join(parts)
+    assert files(tmp_path) == [stored.path] == [f"{FOLDER}/{STEM}.csv"]
+    assert (tmp_path / stored.path).read_bytes() == data
+    assert stored.size == sink.size == len(data)
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
+    stored = FileSink(tmp_path, FOLDER, STEM).commit(".json")
+    assert (stored.size, stored.sha256) == (0, hashlib.sha256(b"").hexdigest())
+    assert (tmp_path / stored.path).read_bytes() == b""
+
+
+def test_only_its_owner_can_read_a_file_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        sink = FileSink(tmp_path / "store", FOLDER, STEM)
+        part = tmp_path / "store" / FOLDER / part_name(STEM, 1)
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+        stored = sink.commit(".json")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "store" / stored.path).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "store" / FOLDER).stat().st_mode) == 0o700
+
+
+def test_only_its_owner_can_read_a_file_even_where_a_readable_one_was_left(tmp_path: Path) -> None:
+    left = tmp_path / FOLDER / part_name(STEM, 1)
+    left.parent.mkdir()
+    left.write_bytes(b"left by an attempt that died, and longer")
+    left.chmod(0o644)
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink.write(b"new")
+    stored = sink.commit(".json")
+    assert (tmp_path / stored.path).read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / stored.path).stat().st_mode) == 0o600
+
+
+def test_a_discarded_file_leaves_nothing_and_may_be_discarded_again(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink.write(b"x" * 3_000_000)
+    sink.discard()
+    sink.discard()
+    assert files(tmp_path) == []
+
+
+def test_attempts_do_not_touch_each_others_files(tmp_path: Path) -> None:
+    late, current = FileSink(tmp_path, FOLDER, STEM, 1), FileSink(tmp_path, FOLDER, STEM, 2)
+    late.write(b"late")
+    current.write(b"current")
+    stored = current.commit(".json")
+    late.discard()
+    assert files(tmp_path) == [stored.path]
+    assert (tmp_path / stored.path).read_bytes() == b"current"
+
+
+def test_a_later_attempt_replaces_the_file_of_an_earlier_one(tmp_path: Path) -> None:
+    for attempt, data in ((1, b"one"), (2, b"two")):
+        sink = FileSink(tmp_path, FOLDER, STEM, attempt)
+        sink.write(data)
+        stored = sink.commit(".json")
+    assert (tmp_path / stored.path).read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_to_be_one_and_leaves_nothing(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    fill_the_disk(sink, monkeypatch, code)
+    with pytest.raises(StoreFailed, match="disk of the export store is full; free some space"):
+        sink.write(b"x")
+    assert sink.size == 0
+    sink.discard()
+    assert files(tmp_path) == []
+
+
+def test_a_disk_that_is_full_only_at_the_end_fails_the_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink.write(b"buffered")
+    fill_the_disk(sink, monkeypatch)
+    with pytest.raises(StoreFailed, match="is full"):
+        sink.commit(".json")
+    sink.discard()
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", ["fsync", "_sync_folder"])
+def test_a_file_that_could_not_be_made_durable_is_not_left_behind(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink.write(b"x")
+    monkeypatch.setattr(file_sink if step == "_sync_folder" else file_sink.os, step, failing(errno.EIO))
+    with pytest.raises(StoreFailed, match="cannot be written"):
+        sink.commit(".json")
+    sink.discard()
+    assert files(tmp_path) == []
+
+
+def test_a_symbolic_link_at_the_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    store, outside = tmp_path / "store", tmp_path / "outside"
+    outside.write_text("precious")
+    (store / FOLDER).mkdir(parents=True)
+    (store / FOLDER / part_name(STEM, 1)).symlink_to(outside)
+    with pytest.raises(StoreFailed):
+        FileSink(store, FOLDER, STEM)
+    assert outside.read_text() == "precious"
+
+
+def test_a_symbolic_link_at_the_final_name_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    store, outside = tmp_path / "store", tmp_path / "outside"
+    outside.write_text("precious")
+    sink = FileSink(store, FOLDER, STEM)
+    (store / FOLDER / f"{STEM}.json").symlink_to(outside)
+    sink.write(b"new")
+    stored = sink.commit(".json")
+    assert outside.read_text() == "precious"
+    assert not (store / stored.path).is_symlink()
+
+
+def test_a_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file, not a folder")
+    with pytest.raises(StoreFailed, match="cannot be written") as caught:
+        FileSink(tmp_path / "store", FOLDER, STEM)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_measuring_sink_keeps_nothing_but_the_size() -> None:
+    sink = MeasuringSink()
+    assert [sink.write(b"abc"), sink.write(b"")] == [3, 0]
+    assert sink.size == 3
+
+
+def test_a_stream_sink_writes_through_and_counts() -> None:
+    stream = io.BytesIO()
+    sink = StreamSink(stream)
+    sink.write(b"abc")
+    sink.write(b"d")
+    assert (stream.getvalue(), sink.size) == (b"abcd", 4)
+
+
+# Where files lie
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    store = FileStore(tmp_path / "store")
+    store.prepare()
+    (store.root / FOLDER).mkdir()
+    (store.root / FOLDER / "job.json").write_text("{}")
+    (tmp_path / "secret.json").write_text("secret")
+    return store
+
+
+def test_a_file_of_the_store_is_found(store: FileStore) -> None:
+    assert store.locate(f"{FOLDER}/job.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", FOLDER, f"{FOLDER}/", f"{FOLDER}/none.json", "../secret.json", f"{FOLDER}/../../secret.json",
+     "/etc/passwd", "/etc", "a\0b", "x" * 5000, "none/job.json", f"{FOLDER}/job.json/x"],
+)  # fmt: skip
+def test_what_is_outside_or_missing_or_no_file_is_not_found(store: FileStore, path: str) -> None:
+    with pytest.raises(FileMissing):
+        store.locate(path)
+
+
+def test_an_absolute_path_out_of_the_store_is_not_found(store: FileStore) -> None:
+    with pytest.raises(FileMissing):
+        store.locate(str(store.root.parent / "secret.json"))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_symbolic_link_is_not_followed_wherever_it_leads(store: FileStore, inside: bool) -> None:
+    to = store.root / FOLDER / "job.json" if inside else store.root.parent / "secret.json"
+    (store.root / FOLDER / "link.json").symlink_to(to)
+    with pytest.raises(FileMissing):
+        store.locate(f"{FOLDER}/link.json")
+
+
+def test_a_linked_folder_that_leads_outside_is_not_followed(store: FileStore) -> None:
+    (store.root / "linked").symlink_to(store.root.parent, target_is_directory=True)
+    with pytest.raises(FileMissing):
+        store.locate("linked/secret.json")
+
+
+def test_a_pipe_is_no_file(store: FileStore) -> None:
+    os.mkfifo(store.root / FOLDER / "pipe.json")
+    with pytest.raises(FileMissing):
+        store.locate(f"{FOLDER}/pipe.json")
+
+
+def test_a_store_that_was_never_made_holds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileMissing):
+        FileStore(tmp_path / "none").locate(f"{FOLDER}/job.json")
+
+
+def test_only_its_owner_can_look_into_a_store(store: FileStore) -> None:
+    assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
+
+
+def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FileStore) -> None:
+    created = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
+    assert store.folder(created) == FOLDER
+    for name in (part_name("job", 1), part_name("job", 2), "job.csv", "other.json", part_name("job2", 1)):
+        (store.root / FOLDER / name).write_text("x")
+    store.remove_attempts("job", created, 2)
+    assert files(store.root) == [f"{FOLDER}/{part_name('job2', 1)}", f"{FOLDER}/other.json"]
+    store.remove_attempts("nothing", created, 3)
+
+
+def test_a_download_is_named_for_people() -> None:
+    created = datetime(2026, 11, 22, tzinfo=UTC)
+    assert download_name("claims", created, "1a2b3c4d-5e6f", ".csv") == "claims-2026-11-22-1a2b3c4d.csv"
+
+
+def test_every_kind_of_file_has_a_media_type() -> None:
+    assert set(MEDIA_TYPES) >= {".json", ".csv", ".zip"}
