@@ -220,7 +220,9 @@ def _seed(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     """Write one export straight from the database: the same records, checks and files as a job's."""
     _check_url(options.database_url)
-    from arkham_shard_export.pipeline.direct import export_to_file, export_to_stream
+    from arkham_shard_export.pipeline.direct import export_directly
+    from arkham_shard_export.sinks.file import FileSink
+    from arkham_shard_export.sinks.stream import StreamSink
     from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
     from arkham_shard_export.standalone.tables import sqlite_paths
 
@@ -240,12 +242,15 @@ def _export(options: argparse.Namespace) -> int:
         location,
     )
     if options.output == "-":
-        outcome = export_to_stream(*arguments, sys.stdout.buffer)
+        outcome = export_directly(*arguments, StreamSink(sys.stdout.buffer))
+        sys.stdout.buffer.flush()
     else:
         output = Path(options.output)
         if not output.parent.is_dir():
             raise CommandFailed(f"There is no folder {output.parent} to write {output.name} in.")
-        outcome = export_to_file(*arguments, output)
+        with FileSink(output.parent, "", output.name) as sink:
+            outcome = export_directly(*arguments, sink)
+            sink.commit("")
     account = outcome.completeness
     print(
         f"{outcome.record_count} of {account['expected']} records written, {account['skipped']} skipped.",

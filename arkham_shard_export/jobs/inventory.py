@@ -21,10 +21,11 @@ from arkham_shard_export.schema import Filter, Table, Target
 from arkham_shard_export.sources.custom import CustomSource, RecordSource
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
-from arkham_shard_export.sources.selection import Conditions, Selection, count
+from arkham_shard_export.sources.opening import open_snapshot
+from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
 from arkham_shard_export.sources.service import ServiceSnapshot
-from arkham_shard_export.sources.snapshot import Snapshot, open_snapshot
-from arkham_shard_export.sources.tables import Extent, TableSource
+from arkham_shard_export.sources.snapshot import Snapshot
+from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.targets import TARGETS
 
 T = TypeVar("T")

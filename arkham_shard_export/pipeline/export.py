@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,15 +52,7 @@ def export(
     if request.options.flatten:
         sections = _flattened(sections, expected, adjustments, progress, check)
     writer = writer_class(request.format)()
-    document = Document(
-        target=request.target,
-        exported_at=exported_at.isoformat(),
-        snapshot_at=source.snapshot_at.isoformat(),
-        filters=request.filters,
-        options=asdict(request.options),
-        sections=sections,
-        include_metadata=request.options.include_metadata,
-    )
+    document = document_of(request, source, sections, exported_at)
     writer.begin(document, sink, adjustments)
     written: dict[str, int] = {}
     for section in sections:
@@ -82,6 +74,21 @@ def export(
         snapshot_at=document.snapshot_at,
         completeness=completeness(sections, writer, written),
         adjustments=adjustments.report(),
+    )
+
+
+def document_of(
+    request: ExportRequest, source: Source, sections: Sequence[Section], exported_at: datetime
+) -> Document:
+    """What a writer is told of an export."""
+    return Document(
+        target=request.target,
+        exported_at=exported_at.isoformat(),
+        snapshot_at=source.snapshot_at.isoformat(),
+        filters=request.filters,
+        options=asdict(request.options),
+        sections=sections,
+        include_metadata=request.options.include_metadata,
     )
 
 

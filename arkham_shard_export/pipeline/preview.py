@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from arkham_shard_export.formats import writer_class
-from arkham_shard_export.formats.base import Document
 from arkham_shard_export.formats.nesting import Nesting
+from arkham_shard_export.pipeline.export import document_of
 from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.records import Adjustments, Batch, Section, Source
@@ -63,16 +63,7 @@ def _size(
     planned = [
         replace(section, matched=rows, skips=()) for section, rows in zip(sections, counts, strict=True)
     ]
-    document = Document(
-        target=request.target,
-        exported_at=exported_at.isoformat(),
-        snapshot_at=source.snapshot_at.isoformat(),
-        filters=request.filters,
-        options=asdict(request.options),
-        sections=planned,
-        include_metadata=request.options.include_metadata,
-    )
-    writer.begin(document, sink, Adjustments())
+    writer.begin(document_of(request, source, planned, exported_at), sink, Adjustments())
     for section, read in zip(planned, batches, strict=True):
         writer.begin_section(section)
         for batch in read:

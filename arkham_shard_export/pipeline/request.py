@@ -14,8 +14,7 @@ from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.schema import Filter, Table, Target
 from arkham_shard_export.sources.dialects import Catalog
-from arkham_shard_export.sources.selection import Selection
-from arkham_shard_export.sources.tables import Extent
+from arkham_shard_export.sources.selection import Extent, Selection
 
 GROUPINGS = ("day", "week", "month", "entity")
 MAX_FILTER_VALUES = 1000

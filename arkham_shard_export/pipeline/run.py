@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from arkham_shard_export.records import Adjustments, Source
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.file import FileSink, StoredFile
 from arkham_shard_export.sources.location import Location
-from arkham_shard_export.sources.snapshot import Snapshot, open_snapshot
+from arkham_shard_export.sources.opening import open_snapshot
+from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 
 OpenSource = Callable[[Adjustments], Source]
@@ -52,22 +54,14 @@ def export_to_store(
 ) -> StoredExport:
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
-    sink = FileSink(store, folder, stem, attempt)
-    try:
-        source = open_records(adjustments)
-        try:
-            outcome = export(
-                request,
-                source,
-                sink,
-                exported_at=clock(),
-                adjustments=adjustments,
-                progress=progress,
-                check=check,
-            )
-        finally:
-            source.close()
+    with FileSink(store, folder, stem, attempt) as sink, closing(open_records(adjustments)) as source:
+        outcome = export(
+            request,
+            source,
+            sink,
+            exported_at=clock(),
+            adjustments=adjustments,
+            progress=progress,
+            check=check,
+        )
         return StoredExport(outcome, sink.commit(outcome.file_extension))
-    except BaseException:
-        sink.discard()
-        raise

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from arkham_shard_export.errors import StoreFailed
 
@@ -30,7 +31,10 @@ def part_name(stem: str, attempt: int) -> str:
 
 
 class FileSink:
-    """Writes a temporary file in a folder of the store; `commit` makes it `<stem><extension>`, `discard` removes it."""
+    """Writes a temporary file in a folder of the store; `commit` makes it `<stem><extension>`.
+
+    As a context it removes what was not committed.
+    """
 
     def __init__(self, store: Path, folder: str, stem: str, attempt: int = 1) -> None:
         self._store = store
@@ -39,6 +43,7 @@ class FileSink:
         self._part = store / folder / part_name(stem, attempt)
         self._hash = hashlib.sha256()
         self.size = 0
+        self._committed = False
         with _telling(self._part):
             self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -60,7 +65,15 @@ class FileSink:
             self._file.close()
             self._part = self._part.rename(self._part.with_name(name))
             _sync_folder(self._part.parent)
+        self._committed = True
         return StoredFile(f"{self._folder}/{name}", self.size, self._hash.hexdigest())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        if not self._committed:
+            self.discard()
 
     def discard(self) -> None:
         with contextlib.suppress(OSError):

@@ -9,8 +9,8 @@ from typing import Any
 
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.schema import Kind, RecordSet, Relation, Table, Target
-from arkham_shard_export.sources.dialects import Catalog, column, quoted
-from arkham_shard_export.sources.snapshot import Snapshot
+from arkham_shard_export.sources.dialects import Catalog, column
+from arkham_shard_export.sources.snapshot import Query, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class Selection:
     sort_by: str | None = None
     descending: bool = False
     max_records: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself."""
+
+    relationships: bool = True
+    tabular: bool = False
+    conflicts: bool = False
+    gaps: bool = False
+    group_by: str | None = None
+    annexes: bool = True
 
 
 @dataclass(slots=True)
@@ -136,6 +148,13 @@ class Conditions:
             expressions.append(f"{self.dialect.text_order(key, catalog[key])} {way} NULLS LAST")
         return tuple(expressions), tuple(params)
 
+    def query(self, record_set: RecordSet, limit: int | None, values: tuple[str, ...]) -> Query:
+        """Reads the included records, in the order asked for."""
+        where = self.included(record_set)
+        order, order_params = self.order(record_set)
+        table = self.dialect.table(record_set.table)
+        return Query(values, table, where.sql, tuple(where.params), order, order_params, limit)
+
     def _filters(self, where: Where, record_set: RecordSet) -> None:
         parent_where = self.visible(record_set.parent.table) if record_set.parent else Where()
         for each in self.target.filters:
@@ -213,6 +232,3 @@ class Conditions:
 def count(snapshot: Snapshot, table: str, where: Where) -> int:
     sql = f"SELECT COUNT(*) AS n FROM {table} AS t" + (f" WHERE {where.sql}" if where.parts else "")
     return int(snapshot.fetch(sql, where.params)[0][0])
-
-
-__all__ = ["Conditions", "Selection", "Where", "count", "quoted"]

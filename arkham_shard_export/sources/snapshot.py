@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from arkham_shard_export.ports import Clock
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect
-from arkham_shard_export.sources.location import Location, SqliteLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +62,3 @@ class Snapshot(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def open_snapshot(location: Location, clock: Clock, exact: bool = True) -> Snapshot:
-    """Open a read-only connection at `location` and take the snapshot before returning.
-
-    `exact` false spares the wait for a writer: attached SQLite files may then differ by a commit, which is good
-    enough for counting.
-    """
-    if isinstance(location, SqliteLocation):
-        from arkham_shard_export.sources.sqlite import SqliteSnapshot
-
-        return SqliteSnapshot(location, clock, exact)
-    from arkham_shard_export.sources.postgres import PostgresSnapshot
-
-    return PostgresSnapshot(location, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from arkham_shard_export.peers import ENTITIES, GRAPHS
 from arkham_shard_export.records import Adjustments, Batch, Layout, Section, Skip
@@ -11,24 +11,10 @@ from arkham_shard_export.schema import RecordSet, Relation, Target
 from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
-from arkham_shard_export.sources.selection import Conditions, Selection, count
-from arkham_shard_export.sources.snapshot import Query, Snapshot
+from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
+from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.timeline import timeline_sections
 from arkham_shard_export.sources.values import Canonical
-
-RELATION_KEYS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself."""
-
-    relationships: bool = True
-    tabular: bool = False
-    conflicts: bool = False
-    gaps: bool = False
-    group_by: str | None = None
-    annexes: bool = True
 
 
 class TableSource:
@@ -111,13 +97,6 @@ class TableSource:
 
         return Section(record_set.name, columns, read, matched, tuple(skips), layout=layout), left
 
-    def query(self, record_set: RecordSet, limit: int | None, values: tuple[str, ...]) -> Query:
-        where = self._conditions.included(record_set)
-        order, order_params = self._conditions.order(record_set)
-        return Query(
-            values, self._table(record_set), where.sql, tuple(where.params), order, order_params, limit
-        )
-
     def _read(
         self,
         record_set: RecordSet,
@@ -138,7 +117,7 @@ class TableSource:
             attachments = [each for each in attachments if each.column.name in names]
         converters = [self._canonical.converter(each.kind) for each in columns]
         values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
-        for rows in self._snapshot.stream(self.query(record_set, limit, values)):
+        for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values)):
             batch: Batch = [
                 [convert(cell) for convert, cell in zip(converters, row, strict=False)] for row in rows
             ]
@@ -168,7 +147,7 @@ class TableSource:
 
     def _annexes(self) -> list[Section]:
         if self._target.name == "timeline":
-            return timeline_sections(self, self._conditions, self._extent, self._canonical)
+            return timeline_sections(self._conditions, self._extent, self._canonical)
         if self._target.name == "graph" and self._extent.relationships and not self._extent.tabular:
             catalog = self._conditions.catalog(GRAPHS)
             if catalog is not None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arkham_shard_export.peers import ENTITIES, TIMELINE_CONFLICTS
 from arkham_shard_export.records import Batch, Layout, Row, Section
 from arkham_shard_export.schema import Column, Kind, RecordSet
 from arkham_shard_export.sources.dialects import column, read_columns
-from arkham_shard_export.sources.selection import Conditions, Where
+from arkham_shard_export.sources.selection import Conditions, Extent, Where
 from arkham_shard_export.sources.snapshot import Query
 from arkham_shard_export.sources.values import Canonical, canonical_timestamp, parse_instant
-
-if TYPE_CHECKING:
-    from arkham_shard_export.sources.tables import Extent, TableSource
 
 GAP_DAYS = 30
 SEVERITIES = ((365, "high"), (90, "medium"), (GAP_DAYS, "low"))
@@ -36,11 +33,9 @@ GROUP_COLUMNS = (
 )
 
 
-def timeline_sections(
-    source: TableSource, conditions: Conditions, extent: Extent, canonical: Canonical
-) -> list[Section]:
+def timeline_sections(conditions: Conditions, extent: Extent, canonical: Canonical) -> list[Section]:
     """The annexes that were asked for; each reads its own small columns of the same events in the same snapshot."""
-    annexes = Annexes(source, conditions, canonical)
+    annexes = Annexes(conditions, canonical)
     sections = []
     if extent.conflicts and conditions.catalog(TIMELINE_CONFLICTS) is not None:
         columns = annexes.conflict_columns()
@@ -80,7 +75,7 @@ def group_key(group_by: str, moment: datetime | None) -> str | None:
 class Annexes:
     """Readers over the events that the export includes."""
 
-    def __init__(self, source: TableSource, conditions: Conditions, canonical: Canonical) -> None:
+    def __init__(self, conditions: Conditions, canonical: Canonical) -> None:
         self._conditions = conditions
         self._canonical = canonical
         self._snapshot = conditions.snapshot
@@ -91,7 +86,7 @@ class Annexes:
         self._included = conditions.included(self._events)
         limit = conditions.selection.max_records
         if limit is not None and self._catalog:
-            sql, params = source.query(self._events, limit, (column("id"),)).sql()
+            sql, params = conditions.query(self._events, limit, (column("id"),)).sql()
             self._included.add(f"{column('id')} IN ({sql})", *params)
 
     def conflict_columns(self) -> tuple[Column, ...]:

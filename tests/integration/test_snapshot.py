@@ -15,7 +15,7 @@ from arkham_shard_export.pipeline.run import open_source
 from arkham_shard_export.ports import system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
-from arkham_shard_export.sources.snapshot import open_snapshot
+from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import create_statements, open_sqlite, sqlite_paths
 from arkham_shard_export.targets import TARGETS

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from arkham_shard_export.pipeline import Outcome
-from arkham_shard_export.pipeline.direct import export_to_stream
+from arkham_shard_export.pipeline.direct import export_directly
 from arkham_shard_export.schema import Table
+from arkham_shard_export.sinks.stream import StreamSink
 from arkham_shard_export.sources.location import SqliteLocation
 from arkham_shard_export.standalone.tables import create_statements, open_sqlite, sqlite_paths
 from tests.unit.memory import fixed_clock
@@ -37,8 +38,8 @@ class Case:
         self, format: str, target: str, filters: dict[str, Any] | None = None, **options: Any
     ) -> bytes:
         stream = io.BytesIO()
-        self.last = export_to_stream(
-            format, target, filters or {}, options, self.location, stream, fixed_clock
+        self.last = export_directly(
+            format, target, filters or {}, options, self.location, StreamSink(stream), fixed_clock
         )
         return stream.getvalue()
 
