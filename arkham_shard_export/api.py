@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,34 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from arkham_shard_export.errors import (
-    ExportError,
-    FieldProblem,
-    FileExpired,
-    FileMissing,
-    InvalidRequest,
-    JobNotCompleted,
-    JobNotFound,
-    ServiceUnavailable,
-    SourceFailed,
-)
+from arkham_shard_export.api_errors import TooLarge, error_response, limited, problem_of, response_of
+from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import MEDIA_TYPES
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
 from arkham_shard_export.jobs.store import Scope
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.settings import Settings
-
-RETRY_SECONDS = 5
-MAX_SHOWN = 200
-STATUS_OF: dict[type[ExportError], int] = {
-    InvalidRequest: 422,
-    JobNotFound: 404,
-    JobNotCompleted: 400,
-    FileExpired: 410,
-    FileMissing: 404,
-    ServiceUnavailable: 503,
-    SourceFailed: 503,
-}
 
 
 class JobBody(BaseModel):
@@ -59,15 +38,10 @@ class PreviewBody(JobBody):
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
 
 
-class TooLarge(HTTPException):
-    """The body is over the limit; raised while it is being received."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, f"The body is too large; at most {limit} bytes are accepted.")
-
-
 class ExportRoute(APIRoute):
     """Answers every error of a route with `detail` as one sentence, and refuses bodies over the limit."""
+
+    max_body_bytes: ClassVar[int]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -75,9 +49,8 @@ class ExportRoute(APIRoute):
         fields = tuple(body.model_fields)
 
         async def handler(request: Request) -> Response:
-            limit = Settings.from_environment().max_body_bytes
             try:
-                return await handle(limited(request, limit))
+                return await handle(limited(request, self.max_body_bytes))
             except TooLarge as error:
                 return error_response(413, error.detail)
             except HTTPException as error:
@@ -86,7 +59,7 @@ class ExportRoute(APIRoute):
                     raise
                 return error_response(422, "The body is not valid JSON in UTF-8, or is nested too deeply.")
             except RequestValidationError as error:
-                problems = [_problem(each, fields) for each in error.errors()]
+                problems = [problem_of(each, fields) for each in error.errors()]
                 return error_response(422, " ".join(each.sentence() for each in problems), problems)
             except ExportError as error:
                 return response_of(error)
@@ -94,92 +67,10 @@ class ExportRoute(APIRoute):
         return handler
 
 
-def limited(request: Request, limit: int) -> Request:
-    """The request, whose body raises TooLarge as soon as more than `limit` bytes have come."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLarge(limit)
-    received = 0
-
-    async def receive() -> MutableMapping[str, Any]:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise TooLarge(limit)
-        return message
-
-    return Request(request.scope, receive)
-
-
-def error_response(
-    status: int,
-    detail: str,
-    problems: list[FieldProblem] | None = None,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    body: dict[str, Any] = {"detail": _carried(detail)}
-    if problems:
-        body["errors"] = [
-            {
-                "field": _plain(each.field),
-                "value": _plain(each.value),
-                "message": _carried(each.message),
-                "valid": list(each.valid),
-            }
-            for each in problems
-        ]
-    return JSONResponse(body, status, headers)
-
-
-def response_of(error: ExportError) -> JSONResponse:
-    status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
-    problems = list(error.problems) if isinstance(error, InvalidRequest) else None
-    return error_response(status, str(error), problems, headers)
-
-
-def _plain(value: object) -> object:
-    """A given value as it may be shown again: short, and text that JSON can carry."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    return _carried(str(value)[:MAX_SHOWN])
-
-
-def _carried(text: str) -> str:
-    """Text that UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _problem(error: Any, fields: tuple[str, ...]) -> FieldProblem:
-    """FastAPI's account of a wrong field, as a sentence of ours; `fields` are those the body may have."""
-    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
-    field = ".".join(place)[:MAX_SHOWN] or "body"
-    kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
-    shown = repr(_plain(value))
-    messages = {
-        "missing": f"{field} is missing." if place else "The body is missing; send a JSON object.",
-        "extra_forbidden": f"Unknown field {field!r}.",
-        "json_invalid": "The body is not valid JSON.",
-        "string_type": f"{field} must be a text, not {shown}.",
-        "dict_type": f"{field} must be an object, not {shown}.",
-        "greater_than_equal": f"{field} must be at least {context.get('ge')}, not {shown}.",
-        "less_than_equal": f"{field} must be at most {context.get('le')}, not {shown}.",
-        "model_attributes_type": "The body must be a JSON object.",
-        "model_type": "The body must be a JSON object.",
-    }
-    message = messages.get(kind)
-    if message is None:
-        whole = "int" in kind
-        message = f"{field} must be a whole number, not {shown}." if whole else f"{field}: {error['msg']}."
-    valid = fields if kind == "extra_forbidden" else ()
-    return FieldProblem("body" if kind == "json_invalid" else field, value, message, valid)
-
-
 class Caller:
     """Who asks: the running service, and whose jobs are theirs to see."""
 
-    def __init__(self, request: Request, service: JobService, scope: Scope, user: Any) -> None:
+    def __init__(self, service: JobService, scope: Scope, user: Any) -> None:
         self.service = service
         self.scope = scope
         self.created_by = str(user.id) if user is not None else "system"
@@ -193,7 +84,7 @@ async def caller_of(request: Request) -> Caller:
     service = await shard.service()
     user = getattr(request.state, "user", None)
     owner = None if user is None or getattr(user, "role", None) == "admin" else str(user.id)
-    return Caller(request, service, shard.scope(owner), user)
+    return Caller(service, shard.scope(owner), user)
 
 
 async def get_count(request: Request, status: str = ExportStatus.PENDING.value) -> dict[str, int]:
@@ -244,7 +135,9 @@ async def delete_job(request: Request, job_id: str) -> Response:
 async def download(request: Request, job_id: str) -> FileResponse:
     caller = await caller_of(request)
     job, path, name = await caller.service.file_of(job_id, caller.scope)
-    told = BackgroundTask(caller.service.downloaded, job)
+    # The later parts of a download that is fetched in parts are no downloads of their own.
+    first = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
+    told = BackgroundTask(caller.service.downloaded, job) if first else None
     return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix), filename=name, background=told)
 
 
@@ -283,8 +176,10 @@ _Endpoint = Callable[..., Awaitable[Any]]
 
 def create_router(in_schema: bool = True) -> APIRouter:
     """The ten routes. A host that includes them twice takes the second time without schema."""
+    limit = Settings.from_environment().max_body_bytes
+    route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
     router = APIRouter(
-        prefix="/api/export", tags=["export"], route_class=ExportRoute, include_in_schema=in_schema
+        prefix="/api/export", tags=["export"], route_class=route_class, include_in_schema=in_schema
     )
     routes: tuple[tuple[str, str, _Endpoint], ...] = (
         ("GET", "/count", get_count),

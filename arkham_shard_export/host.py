@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from arkham_shard_export.ports import Database, Events, Parameters
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
+
+WARNING_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +91,6 @@ class Host:
         base = getattr(self.service("storage"), "base_path", None)
         return Path(base) / "exports" if base is not None else private_folder()
 
-    def tenant_id(self, from_shard: Any) -> str | None:
-        """The tenant of the current request as text. Read it in the request: background work has none."""
-        current = getattr(self._frame, "current_tenant_id", None)
-        tenant = current() if callable(current) else from_shard()
-        return None if tenant is None else str(tenant)
-
     def _url(self) -> str:
         return str(getattr(getattr(self._frame, "config", None), "database_url", None) or "")
 
@@ -120,10 +117,21 @@ class GuardedDatabase:
         try:
             return await call(sql, params)
         except Exception as error:
-            log.debug("The host's database service failed on: %s", sql, exc_info=True)
+            _warn_now_and_then(error, sql)
             raise ServiceUnavailable(
                 "database", "The host's database does not answer as expected; try again in a moment."
             ) from error
+
+
+_warned_at = -WARNING_SECONDS
+
+
+def _warn_now_and_then(error: Exception, sql: str) -> None:
+    global _warned_at
+    log.debug("The host's database service failed on: %s", sql, exc_info=error)
+    if time.monotonic() - _warned_at >= WARNING_SECONDS:
+        _warned_at = time.monotonic()
+        log.warning("The host's database service failed: %s: %s", type(error).__name__, error)
 
 
 def private_folder() -> Path:

@@ -6,24 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from arkham_shard_export.schema import Column
+from arkham_shard_export.schema import Column, Layout
 
 Row = list[Any]
 """The values of one record, aligned with its section's columns."""
 
 Batch = list[Row]
 BATCH_ROWS = 500
-
-
-class Layout(StrEnum):
-    """How a section wants to be seen: plain records, a lookup of id and name, or a grid a record (ACH)."""
-
-    RECORDS = "records"
-    INDEX = "index"
-    GRID = "grid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,8 @@ class Source(Protocol):
     """An open source. Everything that `sections` reads belongs to one state of the data, that of `snapshot_at`."""
 
     snapshot_at: datetime
+    consistent: bool
+    """Whether it is one state of the data: false for a source that has no snapshots."""
 
     def sections(self) -> list[Section]: ...
 

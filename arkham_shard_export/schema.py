@@ -10,7 +10,8 @@ class Kind(StrEnum):
     """What a column holds, whatever the database stores it as.
 
     In a record a TIMESTAMP is ISO 8601 text with an offset, JSON is compact JSON text, RECORDS is a list of
-    rows of `Column.columns`, and RECORD is one such row or None.
+    rows of `Column.columns`, RECORD is one such row or None, and VALUE is whatever stood in a JSON object: a text, a
+    number, a boolean or a list.
     """
 
     TEXT = "text"
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     JSON = "json"
     RECORDS = "records"
     RECORD = "record"
+    VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class Exclusion:
     reason: str
 
 
+class Layout(StrEnum):
+    """How a section wants to be seen: plain records, a lookup of id and name, or a grid a record (ACH)."""
+
+    RECORDS = "records"
+    INDEX = "index"
+    GRID = "grid"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordSet:
     """Records of one table: most targets have one set, the graph has nodes and edges.
@@ -108,6 +118,7 @@ class RecordSet:
     exclusion: Exclusion | None = None
     entity_types_column: str | None = None
     ends_in: tuple[str, str] | None = None
+    layout: Layout = Layout.RECORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Settings:
         """Read the settings; a value that cannot be used raises ValueError naming the variable."""
         return cls(
             concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 1, default_concurrency()),
-            retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0),
+            retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000),
             store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
             if environment.get("ARKHAM_EXPORT_DIR")
             else None,
@@ -45,7 +45,12 @@ class Settings:
 
 
 def _read(
-    environment: Mapping[str, str], name: str, convert: Callable[[str], T], least: float, default: T
+    environment: Mapping[str, str],
+    name: str,
+    convert: Callable[[str], T],
+    least: float,
+    default: T,
+    most: float = 2**31,
 ) -> T:
     text = environment.get(name, "").strip()
     if not text:
@@ -54,6 +59,6 @@ def _read(
         value = convert(text)
     except ValueError:
         raise ValueError(f"{name}={text!r} is not a number; unset it for the default {default}.") from None
-    if not value >= least:  # type: ignore[operator]
-        raise ValueError(f"{name}={text!r} is too small; the least is {least:g}, the default {default}.")
+    if not least <= value <= most:  # type: ignore[operator]
+        raise ValueError(f"{name}={text!r} must be from {least:g} to {most:g}; the default is {default}.")
     return value

@@ -139,8 +139,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             settings,
             system_clock,
         )
-        for name, source in self._sources.items():
-            service.inventory.register(name, source)
+        service.sources.registered = self._sources
         try:
             await service.start()
         except BaseException:
@@ -153,20 +152,20 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         return Scope(self._tenant_id(), owner)
 
     def _tenant_id(self) -> str | None:
-        return None if self._host is None else self._host.tenant_id(self.get_tenant_id_or_none)
+        tenant = self.get_tenant_id_or_none()
+        return None if tenant is None else str(tenant)
 
     # For other shards
 
     def register_source(self, name: str, source: Target | RecordSource) -> None:
-        """Offer records under the target `custom`: a declared table, or an object that gives them itself."""
+        """Offer records under the target `custom`: a declared table, or an object that gives them itself.
+
+        A name that is taken is replaced.
+        """
         self._sources[name] = source
-        if self._service is not None:
-            self._service.inventory.register(name, source)
 
     def unregister_source(self, name: str) -> None:
         self._sources.pop(name, None)
-        if self._service is not None:
-            self._service.inventory.unregister(name)
 
     async def create_export_job(
         self,

@@ -32,7 +32,7 @@ from arkham_shard_export.peers import (
     TIMELINE_ANNOTATIONS,
     TIMELINE_EVENTS,
 )
-from arkham_shard_export.schema import Exclusion, Filter, Parent, RecordSet, Relation, Target
+from arkham_shard_export.schema import Exclusion, Filter, Layout, Parent, RecordSet, Relation, Target
 
 _IN_GRAPH = Parent(GRAPHS, "graph_id")
 
@@ -158,6 +158,7 @@ TARGETS: dict[str, Target] = {
                         Relation("evidence", ACH_EVIDENCE, ("matrix_id",), order=("row_index", "id")),
                         Relation("ratings", RATINGS, ("matrix_id",)),
                     ),
+                    layout=Layout.GRID,
                 ),
             ),
             filters=(

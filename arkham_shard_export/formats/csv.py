@@ -16,13 +16,13 @@ from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Sink
-from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
-from arkham_shard_export.schema import Column, Kind
+from arkham_shard_export.records import Adjustments, Batch, Row, Section
+from arkham_shard_export.schema import Column, Kind, Layout
 
 _TO_QUOTE = re.compile('[",\r\n]')
 _FORMULA_STARTS = frozenset("=+-@\t\r")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9]+")
-_MAIN_NAMES = {"timeline": "events"}
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 class CsvWriter:
@@ -66,8 +66,8 @@ class CsvWriter:
                 self._sink.write(self._cells.line(EVIDENCE_COLUMNS))
             return
         if self._archive is not None:
-            main = _MAIN_NAMES.get(self._target, self._target)
-            self._sink = self._archive.open(f"{main if section.name == 'records' else section.name}.csv")
+            name = self._target if section.name == "records" else section.name
+            self._sink = self._archive.open(f"{name}.csv")
         self._encoders = [self._cells.encoder(column) for column in section.columns]
         self._sink.write(self._cells.line([column.name for column in section.columns]))
 
@@ -117,7 +117,7 @@ def _slug(text: str) -> str:
 
 
 class Cells:
-    """Encodes cells; `guard` defuses text that a spreadsheet would run, numbers are never touched."""
+    """Encodes cells; `guard` defuses text that a spreadsheet would run; numbers, typed or written, are spared."""
 
     def __init__(self, adjustments: Adjustments, guard: bool) -> None:
         self._adjustments = adjustments
@@ -141,13 +141,18 @@ class Cells:
         if value is None:
             return ""
         if type(value) is not str:
-            return ("true" if value else "false") if type(value) is bool else str(value)
+            return self._other(value)
         if value == "":
             return '""'
-        if self._guard and value[0] in _FORMULA_STARTS:
+        if self._guard and value[0] in _FORMULA_STARTS and not _NUMBER.fullmatch(value):
             self._adjustments.add("formula_guard")
             value = f"'{value}"
         return self._quoted(value)
+
+    def _other(self, value: Any) -> str:
+        if type(value) is bool:
+            return "true" if value else "false"
+        return self._object(value) if isinstance(value, list | dict) else str(value)
 
     def json_text(self, value: str | None) -> str:
         return "" if value is None else self._quoted(value)

@@ -9,7 +9,8 @@ import msgspec
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Sink
-from arkham_shard_export.records import Adjustments, Batch, Layout, Section
+from arkham_shard_export.records import Adjustments, Batch, Section
+from arkham_shard_export.schema import Layout
 
 
 class JsonWriter:

@@ -12,6 +12,7 @@ from pathlib import Path
 from arkham_shard_export.errors import Cancelled, ExportError
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.pipeline import StoredExport, export_to_store, open_source
+from arkham_shard_export.pipeline.export import Check
 from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import Adjustments, Source
@@ -23,7 +24,7 @@ def execute(
     run: Run,
     clock: Clock,
     tell: Callable[[Progressed], None],
-    check: Callable[[], None],
+    check: Check,
     open_records: OpenSource | None = None,
 ) -> Completed | Failed:
     """Run it to its end. Raises Cancelled if `check` did; every other error is an answer."""
@@ -37,7 +38,7 @@ def execute(
             told, phase_told = now, phase
             tell(Progressed(phase, done, expected))
 
-    def from_location(adjustments: Adjustments) -> Source:
+    def from_location(adjustments: Adjustments, _check: Check) -> Source:
         return open_source(run.request, run.target, run.location, adjustments, clock)
 
     try:
@@ -47,7 +48,6 @@ def execute(
             Path(run.store),
             run.folder,
             run.stem,
-            run.attempt,
             clock=clock,
             progress=progress,
             check=check,
@@ -71,6 +71,7 @@ def completed(stored: StoredExport) -> Completed:
         sha256=stored.file.sha256,
         record_count=outcome.record_count,
         snapshot_at=outcome.snapshot_at,
+        consistent=outcome.consistent,
         completeness=outcome.completeness,
         adjustments=outcome.adjustments,
         peak_memory_mib=peak_memory_mib(),

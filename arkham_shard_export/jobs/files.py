@@ -8,10 +8,12 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
-from arkham_shard_export.errors import FileMissing
+from arkham_shard_export.errors import FileMissing, ServiceUnavailable
+from arkham_shard_export.formats import specs
 from arkham_shard_export.sinks.file import part_name
 
-MEDIA_TYPES = {".json": "application/json", ".csv": "text/csv; charset=utf-8", ".zip": "application/zip"}
+MEDIA_TYPES = {spec.file_extension: spec.mime_type for spec in specs()} | {".zip": "application/zip"}
+"""Of every extension that a file of the store can have."""
 
 
 class FileStore:
@@ -21,11 +23,16 @@ class FileStore:
         self.root = root
 
     def prepare(self) -> None:
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folder; ServiceUnavailable where it cannot be made."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"The folder for exports cannot be made ({os.strerror(error.errno or 0)}); set ARKHAM_EXPORT_DIR."
+            raise ServiceUnavailable("storage", reason) from error
 
     @staticmethod
-    def folder(created_at: datetime) -> str:
-        return created_at.date().isoformat()
+    def folder(created_at: datetime | None) -> str:
+        return created_at.date().isoformat() if created_at else "undated"
 
     def locate(self, path: str) -> Path:
         """The real file of a stored path; FileMissing unless it is a plain file inside the store."""
@@ -39,13 +46,19 @@ class FileStore:
             raise FileMissing("The file of this export is no longer in the store; run the export again.")
         return found
 
-    def remove_attempts(self, job_id: str, created_at: datetime, attempts: int) -> None:
+    def remove_attempts(self, job_id: str, created_at: datetime | None, attempts: int) -> None:
         """Remove whatever the unfinished attempts of a job have left."""
         folder = self.root / self.folder(created_at)
-        parts = [part_name(job_id, attempt) for attempt in range(1, attempts + 1)]
-        for name in (*parts, *(f"{job_id}{extension}" for extension in MEDIA_TYPES)):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink(missing_ok=True)
+        for attempt in range(1, attempts + 1):
+            stem = stem_of(job_id, attempt)
+            for name in (part_name(stem), *(f"{stem}{extension}" for extension in MEDIA_TYPES)):
+                with contextlib.suppress(OSError):
+                    (folder / name).unlink(missing_ok=True)
+
+
+def stem_of(job_id: str, attempt: int) -> str:
+    """The stored name without extension: a late writer of an earlier attempt never touches a later one's file."""
+    return f"{job_id}.{attempt}"
 
 
 def download_name(target: str, created_at: datetime, job_id: str, extension: str) -> str:

@@ -1,57 +1,39 @@
-"""What can be exported here and now: formats, targets with their real counts, previews, and what may be asked for."""
+"""What can be exported here and now: formats, targets with their real counts, checked requests and previews."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
-from typing import TypeVar
 
-from arkham_shard_export.errors import FieldProblem, InvalidRequest, ServiceUnavailable
+from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.formats import specs
-from arkham_shard_export.jobs.messages import Run
-from arkham_shard_export.models import ExportJob, ExportOptions, FormatInfo, TargetInfo
+from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
+from arkham_shard_export.models import ExportOptions, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import ExportRequest, Preview, check_request, preview
 from arkham_shard_export.pipeline.request import TargetCatalogs
-from arkham_shard_export.pipeline.run import OpenSource, source_of
 from arkham_shard_export.ports import Clock, Database
-from arkham_shard_export.records import Adjustments, Source
-from arkham_shard_export.schema import Filter, Table, Target
-from arkham_shard_export.sources.custom import CustomSource, RecordSource
+from arkham_shard_export.records import Adjustments
+from arkham_shard_export.schema import Table, Target
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of
-from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
-from arkham_shard_export.sources.opening import open_snapshot
-from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
-from arkham_shard_export.sources.service import ServiceSnapshot
+from arkham_shard_export.sources.selection import Conditions, Selection, count
 from arkham_shard_export.sources.snapshot import Snapshot
-from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.targets import TARGETS
 
-T = TypeVar("T")
-CUSTOM = "custom"
 CATALOG_SECONDS = 10.0
 
 
 class Inventory:
-    """Knows the targets and how to open their records. `location` None: only the host's service can read them."""
+    """Answers without changing anything; what reads records does so in a thread."""
 
-    def __init__(self, database: Database, dialect: Dialect, location: Location | None, clock: Clock) -> None:
+    def __init__(self, database: Database, dialect: Dialect, sources: Sources, clock: Clock) -> None:
         self._database = database
         self._dialect = dialect
-        self._location = location
+        self._sources = sources
         self._clock = clock
-        self._registered: dict[str, Target | RecordSource] = {}
         self._catalogs: dict[str, tuple[float, Catalog | None]] = {}
-
-    def register(self, name: str, source: Target | RecordSource) -> None:
-        """Offer a source under `custom`; a name that is taken is replaced."""
-        self._registered[name] = source
-
-    def unregister(self, name: str) -> None:
-        self._registered.pop(name, None)
-
-    # What is offered
 
     def formats(self) -> list[FormatInfo]:
         return [
@@ -70,113 +52,50 @@ class Inventory:
 
     async def targets(self, tenant_id: str | None) -> list[TargetInfo]:
         """The six targets always, and `custom` once a source is registered; the records are counted now."""
-        infos = await self._in_thread(lambda: self._table_infos(tenant_id))
-        if self._registered:
-            infos.append(await self._custom_info(tenant_id))
+        infos = await asyncio.to_thread(self._table_infos, tenant_id)
+        if self._sources.registered:
+            infos.append(
+                await asyncio.to_thread(self._custom_info, tenant_id, list(self._sources.registered))
+            )
         return infos
 
     def _table_infos(self, tenant_id: str | None) -> list[TargetInfo]:
-        snapshot = self._open(exact=False)
-        try:
-            return [self._table_info(snapshot, target, tenant_id) for target in TARGETS.values()]
-        finally:
-            snapshot.close()
+        with closing(self._sources.snapshot(exact=False)) as snapshot:
+            return [_table_info(snapshot, target, tenant_id) for target in TARGETS.values()]
 
-    def _table_info(self, snapshot: Snapshot, target: Target, tenant_id: str | None) -> TargetInfo:
-        source = TableSource(snapshot, target, Selection(tenant_id=tenant_id))
-        conditions = Conditions(snapshot, target, Selection(tenant_id=tenant_id))
-        remarks = [target.description]
-        for each in target.sets:
-            if conditions.catalog(each.table) is None:
-                remarks.append(
-                    f"Empty here: the table {each.table.qualified} does not exist, because the shard that "
-                    "keeps it is not installed."
-                )
-            elif each.exclusion is not None:
-                table = snapshot.dialect.table(each.table)
-                merged = count(snapshot, table, conditions.records(each)) - source.count()
-                if merged:
-                    remarks.append(f"{merged} more are left out: {each.exclusion.reason}.")
-        return TargetInfo(
-            target=target.name,
-            name=target.title,
-            description=" ".join(remarks),
-            available_formats=[spec.format for spec in specs()],
-            estimated_record_count=source.count(),
-            supports_filters=list(target.filter_names),
-        )
-
-    async def _custom_info(self, tenant_id: str | None) -> TargetInfo:
-        total = 0
-        for name in self._registered:
-            request = ExportRequest("json", CUSTOM, {"source": name}, ExportOptions(), tenant_id)
-            total += await self._in_thread(lambda request=request: self._count(request))  # type: ignore[misc]
-        names = ", ".join(
-            f"{name} ({source.description})" for name, source in sorted(self._registered.items())
-        )
-        filters = ["source", *(name for target in self._custom_targets() for name in target.filter_names)]
+    def _custom_info(self, tenant_id: str | None, names: list[str]) -> TargetInfo:
+        total, told = 0, []
+        filters = {SOURCE_FILTER: None}
+        for name in sorted(names):
+            target = self._sources.declared(name)
+            filters |= dict.fromkeys(target.filter_names)
+            request = ExportRequest("json", CUSTOM, {}, ExportOptions(), tenant_id, name)
+            try:
+                with closing(self._sources.open(request, target, Adjustments(), exact=False)) as source:
+                    total += sum(each.expected or 0 for each in source.sections() if each.counted)
+                told.append(f"{name} ({target.description})")
+            except SourceFailed as error:
+                told.append(f"{name} (not available: {error})")
         return TargetInfo(
             target=CUSTOM,
             name="Custom",
-            description=f"Records of other shards; the filter source chooses one of: {names}.",
-            available_formats=[spec.format for spec in specs()],
+            description=f"Records of other shards; the filter source chooses one of: {', '.join(told)}.",
+            available_formats=_format_names(),
             estimated_record_count=total,
-            supports_filters=list(dict.fromkeys(filters)),
+            supports_filters=list(filters),
         )
-
-    def _custom_targets(self) -> list[Target]:
-        return [self.target(CUSTOM, {"source": name}) for name in self._registered]
-
-    # What may be asked for
-
-    def target(self, name: object, filters: object = None) -> Target:
-        """The target of a request; for `custom` that of the registered source which the filters name."""
-        names = (*TARGETS, *((CUSTOM,) if self._registered else ()))
-        if not isinstance(name, str) or name not in names:
-            message = f"Target {str(name)[:60]!r} is not available."
-            raise InvalidRequest([FieldProblem("target", name, message, names)])
-        if name != CUSTOM:
-            return TARGETS[name]
-        sources = tuple(sorted(self._registered))
-        chosen = filters.get("source") if isinstance(filters, Mapping) else None
-        if chosen is None and len(sources) == 1:
-            chosen = sources[0]
-        if not isinstance(chosen, str) or chosen not in self._registered:
-            message = "The target custom needs the filter source."
-            raise InvalidRequest([FieldProblem("filters.source", chosen, message, sources)])
-        registered = self._registered[chosen]
-        source_filter = Filter("source", "", valid=sources)
-        if isinstance(registered, Target):
-            return replace(registered, name=CUSTOM, filters=(source_filter, *registered.filters))
-        others = tuple(Filter(each, each) for each in registered.filters)
-        return Target(CUSTOM, chosen, registered.description, (), (source_filter, *others))
 
     async def check(
         self, format: object, target: object, filters: object, options: object, tenant_id: str | None
     ) -> tuple[ExportRequest, Target]:
         """The checked request and its target, or InvalidRequest with every problem."""
-        chosen = self.target(target, filters)
+        chosen, source = self._sources.choose(target, filters)
+        if source is not None and isinstance(filters, Mapping):
+            filters = {name: value for name, value in filters.items() if name != SOURCE_FILTER}
         catalogs = {table.qualified: await self._catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
-        return check_request(format, chosen, filters, options, tenant_id=tenant_id, database=database), chosen
-
-    async def _catalog(self, table: Table) -> Catalog | None:
-        known = self._catalogs.get(table.qualified)
-        if known is not None and time.monotonic() - known[0] < CATALOG_SECONDS:
-            return known[1]
-        sql, params = self._dialect.catalog_query(table)
-        try:
-            rows = await self._database.fetch_all(sql, params)
-        except ServiceUnavailable:
-            # SQLite has no such schema attached: the peer that would bring it is not installed.
-            if table.schema is None:
-                raise
-            rows = []
-        catalog = catalog_of([(row["name"], row["type"]) for row in rows])
-        self._catalogs[table.qualified] = (time.monotonic(), catalog)
-        return catalog
-
-    # Opening records
+        request = check_request(format, chosen, filters, options, tenant_id=tenant_id, database=database)
+        return replace(request, source=source), chosen
 
     async def preview(self, request: ExportRequest, target: Target, records: int) -> Preview:
         """The first records of what a job with this request would write."""
@@ -184,81 +103,53 @@ class Inventory:
         sample = replace(request, options=replace(request.options, max_records=limit))
 
         def work() -> Preview:
-            registered = self._registered_source(request)
-            if registered is not None:
-                loop = self._loop
-                sources: list[Source] = [
-                    CustomSource(registered, each.selection(), Adjustments(), loop, self._clock)
-                    for each in (request, sample)
-                ]
-                return preview(request, sources[0], sources[1], self._clock())
-            snapshot = self._open(exact=False)
-            try:
-                whole, part = (
-                    source_of(each, target, snapshot, Adjustments(), annexes=False)
-                    for each in (request, sample)
-                )
+            whole, part = (
+                self._sources.open(each, target, Adjustments(), annexes=False, exact=False)
+                for each in (request, sample)
+            )
+            with closing(whole), closing(part):
                 return preview(request, whole, part, self._clock())
-            finally:
-                snapshot.close()
 
-        return await self._in_thread(work)
-
-    def _count(self, request: ExportRequest) -> int:
-        registered = self._registered_source(request)
-        if registered is not None:
-            source = CustomSource(registered, request.selection(), Adjustments(), self._loop, self._clock)
-            return sum(each.expected or 0 for each in source.sections())
-        snapshot = self._open(exact=False)
-        try:
-            target = self.target(request.target, request.filters)
-            return TableSource(snapshot, target, request.selection(), Extent(annexes=False)).count()
-        finally:
-            snapshot.close()
-
-    def _registered_source(self, request: ExportRequest) -> RecordSource | None:
-        if request.target != CUSTOM:
-            return None
-        name = request.filters.get("source") or next(iter(self._registered), "")
-        registered = self._registered.get(name)
-        return None if registered is None or isinstance(registered, Target) else registered
-
-    def _open(self, exact: bool = True) -> Snapshot:
-        if self._location is None:
-            return ServiceSnapshot(self._database, self._dialect, self._loop, self._clock)
-        return open_snapshot(self._location, self._clock, exact)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        self._loop = asyncio.get_running_loop()
         return await asyncio.to_thread(work)
 
-    # Planning jobs
+    async def _catalog(self, table: Table) -> Catalog | None:
+        known = self._catalogs.get(table.qualified)
+        if known is not None and time.monotonic() - known[0] < CATALOG_SECONDS:
+            return known[1]
+        sql, params = self._dialect.catalog_query(table)
+        rows = await self._database.fetch_all(sql, params)
+        catalog = catalog_of([(row["name"], row["type"]) for row in rows])
+        self._catalogs[table.qualified] = (time.monotonic(), catalog)
+        return catalog
 
-    async def plan(
-        self, job: ExportJob, tenant_id: str | None, attempt: int, store: str, folder: str
-    ) -> tuple[Run, OpenSource | None]:
-        """What a worker needs to run the job, or a source that can be opened only in this process."""
-        request, target = await self.check(job.format, job.target, job.filters, job.options, tenant_id)
-        self._loop = asyncio.get_running_loop()
-        location = self._location
-        run = Run(
-            request,
-            target,
-            store,
-            folder,
-            job.id,
-            attempt,
-            sqlite=location if isinstance(location, SqliteLocation) else None,
-            postgres=location if isinstance(location, PostgresLocation) else None,
-        )
-        registered = self._registered_source(request)
-        if registered is not None:
 
-            def open_custom(adjustments: Adjustments) -> Source:
-                selection = request.selection()
-                return CustomSource(registered, selection, adjustments, self._loop, self._clock)
+def _format_names() -> list[str]:
+    return [spec.format for spec in specs()]
 
-            return run, open_custom
-        if location is None:
-            return run, lambda adjustments: source_of(request, target, self._open(), adjustments)
-        return run, None
+
+def _table_info(snapshot: Snapshot, target: Target, tenant_id: str | None) -> TargetInfo:
+    conditions = Conditions(snapshot, target, Selection(tenant_id=tenant_id))
+    remarks = [target.description]
+    total = 0
+    for each in target.sets:
+        if conditions.catalog(each.table) is None:
+            remarks.append(
+                f"Empty here: the table {each.table.qualified} does not exist, because the shard that keeps it "
+                "is not installed."
+            )
+            continue
+        table = snapshot.dialect.table(each.table)
+        included = count(snapshot, table, conditions.included(each))
+        total += included
+        if each.exclusion is not None and conditions.excluded(each) is not None:
+            left_out = count(snapshot, table, conditions.records(each)) - included
+            if left_out:
+                remarks.append(f"{left_out} more are left out: {each.exclusion.reason}.")
+    return TargetInfo(
+        target=target.name,
+        name=target.title,
+        description=" ".join(remarks),
+        available_formats=_format_names(),
+        estimated_record_count=total,
+        supports_filters=list(target.filter_names),
+    )

@@ -19,7 +19,6 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     store: str
     folder: str
     stem: str
-    attempt: int = 1
     sqlite: SqliteLocation | None = None
     postgres: PostgresLocation | None = None
 
@@ -42,6 +41,7 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
     sha256: str
     record_count: int
     snapshot_at: str
+    consistent: bool
     completeness: dict[str, Any]
     adjustments: list[dict[str, Any]]
     peak_memory_mib: int = 0

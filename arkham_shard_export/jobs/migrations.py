@@ -29,7 +29,7 @@ _INDEXES = {
     "idx_export_jobs_queue": "status, created_at, id",
     "idx_export_jobs_tenant": "tenant_id, created_at, id",
     # Statistics from the index alone.
-    "idx_export_jobs_totals": "status, format, target, tenant_id, record_count, file_size, processing_time_ms",
+    "idx_export_jobs_totals": "status, format, target, tenant_id, created_by, record_count, file_size, processing_time_ms",
 }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 from typing import Any
 
 from arkham_shard_export.ports import Events
 
 SOURCE = "export"
-DELIVERY_SECONDS = 10.0
-"""A subscriber that takes longer is given up for that event."""
+SLOW_SECONDS = 10.0
 STOP_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,10 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._deliver(), name="arkham-export-publisher")
+        """Begin to deliver, outside the context of whatever request happens to start us: it may have a tenant."""
+        self._task = asyncio.create_task(
+            self._deliver(), name="arkham-export-publisher", context=contextvars.Context()
+        )
 
     def publish(self, event: str, **payload: Any) -> None:
         """Queue the event, to be delivered after those before it."""
@@ -46,10 +49,17 @@ class Publisher:
     async def _deliver(self) -> None:
         while True:
             event, payload = await self._queue.get()
+            delivery = asyncio.create_task(self._emit(event, payload))
             try:
-                async with asyncio.timeout(DELIVERY_SECONDS):
-                    await self._events.emit(event, payload, source=SOURCE)
-            except Exception:
-                log.warning("Delivering %s failed or took too long.", event, exc_info=True)
+                # Cancelling a slow delivery would keep the event from the subscribers behind the slow one.
+                while not (await asyncio.wait([delivery], timeout=SLOW_SECONDS))[0]:
+                    log.warning("A subscriber of %s has not returned yet; later events wait for it.", event)
             finally:
+                delivery.cancel()
                 self._queue.task_done()
+
+    async def _emit(self, event: str, payload: dict[str, Any]) -> None:
+        try:
+            await self._events.emit(event, payload, source=SOURCE)
+        except Exception:
+            log.warning("Delivering %s failed.", event, exc_info=True)

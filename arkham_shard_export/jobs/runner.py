@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
 from uuid import uuid4
 
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
 from arkham_shard_export.jobs.execution import execute
 from arkham_shard_export.jobs.files import FileStore, download_name
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
+from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, time_text
+from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, json_text, time_text
 from arkham_shard_export.jobs.workers import WorkerPool
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.pipeline.run import OpenSource
@@ -31,17 +31,9 @@ from arkham_shard_export.settings import Settings
 
 NOTE_SECONDS = 1.0
 """How often the progress of a running job is written to its row."""
-SETTLE_PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+SETTLE_PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0)
 
 log = logging.getLogger(__name__)
-
-
-class Planner(Protocol):
-    """Turns a stored job into what a worker needs, or into a source that only this process can read."""
-
-    async def plan(
-        self, job: ExportJob, tenant_id: str | None, attempt: int
-    ) -> tuple[Run, OpenSource | None]: ...
 
 
 @dataclass(slots=True)
@@ -77,13 +69,23 @@ class Runner:
 
     async def start(self) -> None:
         """Hand back what a dead process left, then begin to take jobs."""
+        await self._reclaim()
+        # Not in the context of whatever request happens to start us: it may have a tenant.
+        self._loop_task = asyncio.create_task(
+            self._take_jobs(), name="arkham-export-runner", context=contextvars.Context()
+        )
+
+    async def _reclaim(self) -> None:
+        """Hand back what is said to be running and is not: left by a dead process, or by a database that failed."""
         for job_id, attempts in await self._store.processing():
+            if job_id in self._running:
+                continue
             job = await self._store.get(job_id, EVERYTHING)
-            if job is not None and job.created_at is not None:
-                self._files.remove_attempts(job_id, job.created_at, attempts)
-            await self._store.hand_back(job_id, None, uuid4().hex)
-            log.warning("Export job %s was left running by a process that is gone; it runs again.", job_id)
-        self._loop_task = asyncio.create_task(self._take_jobs(), name="arkham-export-runner")
+            if job is None:
+                continue
+            self._files.remove_attempts(job_id, job.created_at, attempts)
+            await self._store.hand_back(job, None, uuid4().hex)
+            log.warning("Export job %s was left running by nobody; it runs again.", job_id)
 
     def wake(self) -> None:
         """Look for pending jobs now rather than at the next poll."""
@@ -128,6 +130,7 @@ class Runner:
                 await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
 
     async def _fill(self) -> None:
+        await self._reclaim()
         free = self._settings.concurrency - len(self._running)
         if free <= 0:
             return
@@ -139,81 +142,85 @@ class Runner:
             running = self._running[job_id] = _Running()
             work = self._see_through(running, job_id, tenant_id, token, attempt)
             running.task = asyncio.create_task(work, name=f"arkham-export-{job_id}")
+            running.task.add_done_callback(lambda _task, job_id=job_id: self._ended(job_id))  # type: ignore[misc]
+
+    def _ended(self, job_id: str) -> None:
+        del self._running[job_id]
+        self.wake()
 
     async def _see_through(
         self, running: _Running, job_id: str, tenant_id: str | None, token: str, attempt: Attempt
     ) -> None:
         started = time.monotonic()
-        job: ExportJob | None = None
+        job = await self._store.get(job_id, EVERYTHING)
+        if job is None or job.status is not ExportStatus.PROCESSING:
+            return
+        job.metadata.pop("progress", None)
+        if attempt.number == 1:
+            self._publisher.publish("export.job.started", job_id=job_id, format=job.format, target=job.target)
         try:
-            job = await self._store.get(job_id, EVERYTHING)
-            if job is None:
-                return
-            if attempt.number == 1:
-                self._publisher.publish(
-                    "export.job.started", job_id=job_id, format=job.format, target=job.target
-                )
-            answer = await self._run(job, tenant_id, token, attempt)
-            running.settling = True
-            await self._settled(running, job, token, answer, started)
+            answer = await self._run(running, job, tenant_id, token, attempt)
         except asyncio.CancelledError:
-            if job is not None and job.created_at is not None:
-                self._files.remove_attempts(job_id, job.created_at, attempt.number)
+            self._remove(job, attempt)
             if not running.cancelled:
                 with contextlib.suppress(ExportError):
-                    await self._store.hand_back(job_id, token, uuid4().hex, interrupted=True)
+                    await self._store.hand_back(job, token, uuid4().hex, interrupted=True)
             raise
-        except Exception:
-            # The state could not be written: the job stays processing and runs again at the next start.
-            log.exception("Export job %s could not be settled.", job_id)
-        finally:
-            del self._running[job_id]
-            self.wake()
+        running.settling = True
+        try:
+            await self._settled(running, job, token, answer, started)
+        except ServiceUnavailable:
+            # It stays processing; whoever finds it so with nobody running it hands it back.
+            log.warning("The end of export job %s could not be recorded; it runs again.", job_id)
+
+    def _remove(self, job: ExportJob, attempt: Attempt) -> None:
+        self._files.remove_attempts(job.id, job.created_at, attempt.number)
 
     async def _run(
-        self, job: ExportJob, tenant_id: str | None, token: str, attempt: Attempt
+        self, running: _Running, job: ExportJob, tenant_id: str | None, token: str, attempt: Attempt
     ) -> Completed | Failed | None:
-        """The answer, or None where the attempt is to be repeated."""
+        """The answer, or None where the job is to run again."""
         if attempt.tries > self._settings.max_attempts:
             return Failed(
                 f"The export was tried {self._settings.max_attempts} times and never came to an end."
             )
         noted = _Noting(self._store, job, token)
         try:
-            run, open_records = await self._planner.plan(job, tenant_id, attempt.number)
-            if open_records is None:
+            run, open_here = await self._planner.plan(job, tenant_id, attempt.number)
+            if open_here is None:
                 return await self.pool.run(run, noted.progressed)
-            return await self._in_thread(job.id, run, open_records, noted.progressed)
-        except WorkerDied as error:
-            if job.created_at is not None:
-                self._files.remove_attempts(job.id, job.created_at, attempt.number)
+            return await self._in_thread(running, run, open_here, noted.progressed)
+        except (WorkerDied, ServiceUnavailable) as error:
+            self._remove(job, attempt)
             if attempt.tries < self._settings.max_attempts:
                 log.warning("Export job %s: %s It runs again.", job.id, error)
                 return None
             return Failed(f"{error} It was tried {attempt.tries} times.")
         except ExportError as error:
             return Failed(str(error))
+        except Exception as error:
+            log.exception("Export job %s could not be run.", job.id)
+            return Failed(f"The export could not be run ({type(error).__name__}).")
         finally:
             await noted.end()
 
     async def _in_thread(
-        self, job_id: str, run: Run, open_records: OpenSource, on_progress: Callable[[Progressed], None]
+        self, running: _Running, run: Run, open_here: OpenSource, on_progress: Callable[[Progressed], None]
     ) -> Completed | Failed:
         loop = asyncio.get_running_loop()
-        stop = self._running[job_id].stop
 
         def check() -> None:
-            if stop.is_set():
+            if running.stop.is_set():
                 raise Cancelled("The export was cancelled.")
 
         def tell(progressed: Progressed) -> None:
             loop.call_soon_threadsafe(on_progress, progressed)
 
-        work = loop.run_in_executor(None, execute, run, self._clock, tell, check, open_records)
+        work = loop.run_in_executor(None, execute, run, self._clock, tell, check, open_here)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            stop.set()
+            running.stop.set()
             with contextlib.suppress(Cancelled):
                 await work
             raise
@@ -235,7 +242,7 @@ class Runner:
         self, job: ExportJob, token: str, answer: Completed | Failed | None, started: float
     ) -> None:
         if answer is None:
-            await self._store.hand_back(job.id, token, uuid4().hex)
+            await self._store.hand_back(job, token, uuid4().hex)
         elif isinstance(answer, Failed):
             await self._fail(job, token, answer, started)
         else:
@@ -252,6 +259,7 @@ class Runner:
             "adjustments": answer.adjustments,
             "sha256": answer.sha256,
             "snapshot_at": answer.snapshot_at,
+            "consistent_snapshot": answer.consistent,
             "file_name": download_name(job.target, job.created_at or now, job.id, extension),
         }
         ended = await self._store.finish(
@@ -267,7 +275,7 @@ class Runner:
                 "expires_at": time_text(now + timedelta(hours=kept)) if kept else None,
                 "record_count": answer.record_count,
                 "processing_time_ms": elapsed_ms,
-                "metadata": as_json(metadata),
+                "metadata": json_text(metadata),
             },
         )
         if not ended:
@@ -298,7 +306,7 @@ class Runner:
                 "completed_at": time_text(self._clock()),
                 "error": answer.error,
                 "processing_time_ms": round((time.monotonic() - started) * 1000, 3),
-                "metadata": as_json(job.metadata),
+                "metadata": json_text(job.metadata),
             },
         )
         if ended:
@@ -335,7 +343,3 @@ class _Noting:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-
-
-def as_json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

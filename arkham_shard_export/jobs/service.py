@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +17,15 @@ from arkham_shard_export.errors import (
     JobNotCompleted,
     JobNotFound,
 )
+from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.files import FileStore, download_name
-from arkham_shard_export.jobs.inventory import CUSTOM, Inventory
-from arkham_shard_export.jobs.messages import Run
+from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.migrations import migrate
+from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
 from arkham_shard_export.jobs.runner import Runner
-from arkham_shard_export.jobs.store import JobStore, Scope, time_text
+from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.store import JobStore, Scope, json_text, time_text, without_progress
 from arkham_shard_export.models import (
     ExportFilter,
     ExportFormat,
@@ -32,7 +35,6 @@ from arkham_shard_export.models import (
     ExportTarget,
 )
 from arkham_shard_export.pipeline import Preview
-from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock, Database, Events
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect
@@ -45,7 +47,10 @@ _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class JobService:
-    """Owns the table, the store, the publisher and the runner of one host, from `start` to `stop`."""
+    """Owns the table, the store, the publisher and the runner of one host, from `start` to `stop`.
+
+    It is made on the host's event loop and belongs to it.
+    """
 
     def __init__(
         self,
@@ -62,9 +67,11 @@ class JobService:
         self._clock = clock
         self.jobs = JobStore(database, dialect)
         self.files = FileStore(store_root)
-        self.inventory = Inventory(database, dialect, location, clock)
+        self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
+        self.inventory = Inventory(database, dialect, self.sources, clock)
         self._publisher = Publisher(events)
-        self.runner = Runner(self.jobs, self.files, self._publisher, self, settings, clock)
+        planner = Planner(self.inventory, self.sources, self.files)
+        self.runner = Runner(self.jobs, self.files, self._publisher, planner, settings, clock)
 
     async def start(self) -> None:
         self.files.prepare()
@@ -93,7 +100,7 @@ class JobService:
             format=request.format,
             target=request.target,
             created_at=self._clock(),
-            filters=request.filters,
+            filters=request.given_filters,
             options=request.options,
             created_by=created_by,
         )
@@ -141,7 +148,10 @@ class JobService:
                 None,
                 uuid4().hex,
                 ExportStatus.CANCELLED,
-                {"completed_at": time_text(self._clock())},
+                {
+                    "completed_at": time_text(self._clock()),
+                    "metadata": json_text(without_progress(job.metadata)),
+                },
             )
             if ended:
                 await self.runner.cancel(job_id)
@@ -185,17 +195,11 @@ class JobService:
     async def downloaded(self, job: ExportJob) -> None:
         self._publisher.publish("export.file.downloaded", job_id=job.id, file_path=job.file_path)
 
-    async def plan(
-        self, job: ExportJob, tenant_id: str | None, attempt: int
-    ) -> tuple[Run, OpenSource | None]:
-        folder = self.files.folder(job.created_at or self._clock())
-        return await self.inventory.plan(job, tenant_id, attempt, str(self.files.root), folder)
-
 
 def check_filter(filter: ExportFilter) -> None:
     """InvalidRequest where a filter of the job list names something that no job can be."""
     problems = []
-    valid_formats = tuple(each.value for each in ExportFormat)
+    valid_formats = tuple(dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS)))
     for name, value, valid in (
         ("status", filter.status, tuple(each.value for each in ExportStatus)),
         ("format", filter.format, valid_formats),
@@ -218,6 +222,3 @@ def job_fields(job: ExportJob) -> dict[str, Any]:
         value = fields[name]
         fields[name] = None if value is None else value.isoformat()
     return fields
-
-
-__all__ = ["CUSTOM", "JobService", "check_filter", "job_fields"]

@@ -60,10 +60,10 @@ class JobStore:
                 job.target,
                 job.status.value,
                 time_text(job.created_at),
-                _json(job.filters),
-                _json(asdict(job.options)),
+                json_text(job.filters),
+                json_text(asdict(job.options)),
                 job.created_by,
-                _json(job.metadata),
+                json_text(job.metadata),
                 tenant_id,
             ],
         )
@@ -130,12 +130,16 @@ class JobStore:
         number = int(changed["attempts"] or 1)
         return Attempt(number, number - int(changed["interruptions"] or 0))
 
-    async def hand_back(self, job_id: str, owner: str | None, token: str, interrupted: bool = False) -> bool:
+    async def hand_back(
+        self, job: ExportJob, owner: str | None, token: str, interrupted: bool = False
+    ) -> bool:
         """Make a processing job pending again; `interrupted` on purpose, which is held against nobody."""
-        assignments = "started_at = NULL"
+        assignments = "started_at = NULL, metadata = ?"
         if interrupted:
             assignments += ", interruptions = COALESCE(interruptions, 0) + 1"
-        return await self._change(job_id, ExportStatus.PENDING, token, assignments, [], owner) is not None
+        metadata = json_text(without_progress(job.metadata))
+        changed = await self._change(job.id, ExportStatus.PENDING, token, assignments, [metadata], owner)
+        return changed is not None
 
     async def finish(
         self, job_id: str, owner: str | None, token: str, status: ExportStatus, changes: Mapping[str, Any]
@@ -149,7 +153,7 @@ class JobStore:
         """Replace the metadata of a job that `owner` is running."""
         await self._database.execute(
             "UPDATE arkham_export_jobs SET metadata = ? WHERE id = ? AND status = ? AND runner = ?",
-            [_json(metadata), job_id, ExportStatus.PROCESSING.value, owner],
+            [json_text(metadata), job_id, ExportStatus.PROCESSING.value, owner],
         )
 
     async def _change(
@@ -224,8 +228,14 @@ def moment(value: object) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def without_progress(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a job that does not run."""
+    return {name: value for name, value in metadata.items() if name != "progress"}
+
+
 def job_of(row: Mapping[str, Any]) -> ExportJob:
     """A job from its row, whatever version wrote it."""
+    status, error = _status(row)
     options = _object(row["options"])
     known = {name: value for name, value in options.items() if name in _OPTION_NAMES}
     path = _text(row["file_path"])
@@ -233,7 +243,7 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
         id=str(row["id"]),
         format=str(row["format"]),
         target=str(row["target"]),
-        status=ExportStatus(row["status"] or "pending"),
+        status=status,
         created_at=moment(row["created_at"]),
         started_at=moment(row["started_at"]),
         completed_at=moment(row["completed_at"]),
@@ -242,7 +252,7 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
         file_size=None if row["file_size"] is None else int(row["file_size"]),
         download_url=_text(row["download_url"]),
         expires_at=moment(row["expires_at"]),
-        error=_text(row["error"]),
+        error=error,
         filters=_object(row["filters"]),
         options=ExportOptions(**known),
         record_count=int(row["record_count"] or 0),
@@ -250,6 +260,14 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
         created_by=str(row["created_by"] or "system"),
         metadata=_object(row["metadata"]),
     )
+
+
+def _status(row: Mapping[str, Any]) -> tuple[ExportStatus, str | None]:
+    error = _text(row["error"])
+    try:
+        return ExportStatus(row["status"] or "pending"), error
+    except ValueError:
+        return ExportStatus.FAILED, error or f"This job was left in the unknown state {row['status']!r}."
 
 
 def statistics_of(groups: Sequence[Mapping[str, Any]], oldest: datetime | None) -> ExportStatistics:
@@ -282,7 +300,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _json(value: object) -> str:
+def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -18,14 +18,18 @@ from arkham_shard_export.records import Adjustments, Section, Source
 Progress = Callable[[str, int, int], None]
 """Called with the phase, the records done and the records expected."""
 
+Check = Callable[[], None]
+"""Called between batches; it raises to end the export."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an export wrote. `completeness` and `adjustments` are as they stand in a job's metadata."""
+    """What an export wrote. `consistent`: all of it belongs to one state of the data. `completeness` and `adjustments` are as they stand in a job's metadata."""
 
     record_count: int
     file_extension: str
     snapshot_at: str
+    consistent: bool
     completeness: dict[str, Any]
     adjustments: list[dict[str, Any]] = field(default_factory=list)
 
@@ -38,7 +42,7 @@ def export(
     exported_at: datetime,
     adjustments: Adjustments,
     progress: Progress = lambda _phase, _done, _expected: None,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda: None,
 ) -> Outcome:
     """Write every record of `source` to `sink`, or raise; what is in the sink after an error must be discarded.
 
@@ -72,6 +76,7 @@ def export(
         record_count=writer.written,
         file_extension=writer.file_extension,
         snapshot_at=document.snapshot_at,
+        consistent=source.consistent,
         completeness=completeness(sections, writer, written),
         adjustments=adjustments.report(),
     )
@@ -85,7 +90,7 @@ def document_of(
         target=request.target,
         exported_at=exported_at.isoformat(),
         snapshot_at=source.snapshot_at.isoformat(),
-        filters=request.filters,
+        filters=request.given_filters,
         options=asdict(request.options),
         sections=sections,
         include_metadata=request.options.include_metadata,
@@ -97,7 +102,7 @@ def _flattened(
     expected: int,
     adjustments: Adjustments,
     progress: Progress,
-    check: Callable[[], None],
+    check: Check,
 ) -> list[Section]:
     seen = 0
 

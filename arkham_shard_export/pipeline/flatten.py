@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section
-from arkham_shard_export.schema import Column, Kind
+from arkham_shard_export.records import Adjustments, Batch, Row, Section
+from arkham_shard_export.schema import Column, Kind, Layout
 
 MAX_COLUMNS = 1000
 """Dotted columns a section may have; what is beyond stays together as JSON in the column it came from."""
@@ -26,9 +26,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(slots=True)
 class Plan:
-    """How one JSON column is laid out: its paths, which of them hold only lists, and whether anything stays."""
+    """How one JSON column is laid out: the paths that become columns, and whether anything stays in its own."""
 
-    paths: dict[Path, bool] = field(default_factory=dict)
+    paths: set[Path] = field(default_factory=set)
     keeps_base: bool = False
 
 
@@ -53,10 +53,7 @@ def flattened(
             plan = plans[column.name]
             paths = sorted(plan.paths)
             columns += [column] if plan.keeps_base else []
-            columns += [
-                Column(_dotted(column.name, path), Kind.JSON if plan.paths[path] else Kind.TEXT)
-                for path in paths
-            ]
+            columns += [Column(_dotted(column.name, path), Kind.VALUE) for path in paths]
             makers.append(_object(plan, paths, adjustments))
         else:
             columns.append(column)
@@ -92,14 +89,13 @@ def _discover(section: Section, observe: Callable[[int], None]) -> dict[str, Pla
         for row in batch:
             for name, text in zip(names, row, strict=True):
                 plan = plans[name]
-                for path, value in _leaves(text):
-                    complex_value = isinstance(value, list | dict)
+                for path, _ in _leaves(text):
                     if path in plan.paths:
-                        plan.paths[path] = plan.paths[path] and (complex_value or value is None)
-                    elif path == () or left <= 0 or _dotted(name, path) in taken:
+                        continue
+                    if path == () or left <= 0 or _dotted(name, path) in taken:
                         plan.keeps_base = True
                     else:
-                        plan.paths[path] = complex_value or value is None
+                        plan.paths.add(path)
                         taken.add(_dotted(name, path))
                         left -= 1
         observe(len(batch))
@@ -136,7 +132,7 @@ def _object(plan: Plan, paths: list[Path], adjustments: Adjustments) -> Callable
         base: str | None = None
         for path, value in _leaves(text):
             if path in plan.paths:
-                cells[path] = _encode(value).decode() if isinstance(value, list | dict) else value
+                cells[path] = value
             elif path == ():
                 base = text
             else:

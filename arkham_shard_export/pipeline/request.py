@@ -12,7 +12,7 @@ from arkham_shard_export.formats import FORMATS, writer_class
 from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import ENTITY_TYPES
-from arkham_shard_export.schema import Filter, Table, Target
+from arkham_shard_export.schema import Filter, Layout, Table, Target
 from arkham_shard_export.sources.dialects import Catalog
 from arkham_shard_export.sources.selection import Extent, Selection
 
@@ -25,17 +25,23 @@ _DEFAULTS = asdict(ExportOptions())
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """A checked request. `filters` are as they were given; `columns` None where the sort column is not known yet."""
+    """A checked request. `filters` are as they were given; `source` names the registered source of a custom target."""
 
     format: str
     target: str
     filters: dict[str, Any]
     options: ExportOptions
     tenant_id: str | None = None
+    source: str | None = None
 
     @property
     def spec(self) -> FormatSpec:
         return writer_class(self.format).spec
+
+    @property
+    def given_filters(self) -> dict[str, Any]:
+        """The filters as they are kept with a job, the choice of a source among them."""
+        return self.filters if self.source is None else {"source": self.source, **self.filters}
 
     def selection(self) -> Selection:
         options = self.options
@@ -61,6 +67,7 @@ class ExportRequest:
             conflicts=options.include_conflicts,
             gaps=options.include_gaps,
             group_by=options.group_by,
+            indexes=options.include_metadata,
             annexes=annexes,
         )
 
@@ -101,12 +108,20 @@ class TargetCatalogs:
             names.update(dict.fromkeys((*known, *(name for name in catalog or () if name != "tenant_id"))))
         return list(names)
 
+    def lacking(self, names: Sequence[str | None]) -> str | None:
+        """Of one wanted column per record set, the first that its table lacks; None where all are there."""
+        for each, name in zip(self.target.sets, names, strict=True):
+            catalog = self.catalogs.get(each.table.qualified)
+            if name is not None and catalog is not None and name not in catalog:
+                return name
+        return None
+
     def unfilterable(self, filter: Filter) -> str | None:
         """Why a filter cannot be used in this database, or None."""
         for each in self.target.sets:
             table = each.parent.table if filter.in_parent and each.parent else each.table
             catalog = self.catalogs.get(table.qualified)
-            if filter.column and catalog is not None and filter.column not in catalog:
+            if catalog is not None and filter.column not in catalog:
                 return f"Filter {filter.name} needs the column {filter.column}, which this database lacks."
         return None
 
@@ -138,7 +153,7 @@ def check_request(
     checked_filters = _filters(target, filters, database, problems)
     checked_options = _options(options, problems)
     spec = None if problem is not None else writer_class(str(format)).spec
-    problems += _misapplied(target, spec, checked_options, database.sortable())
+    problems += _misapplied(target, spec, checked_options, database)
     if problems:
         raise InvalidRequest(problems)
     return ExportRequest(str(format), target.name, checked_filters, checked_options, tenant_id)
@@ -267,19 +282,28 @@ def _date_problem(field: str, value: Any) -> FieldProblem | None:
 
 
 def _misapplied(
-    target: Target, spec: FormatSpec | None, options: ExportOptions, sortable: Sequence[str]
+    target: Target, spec: FormatSpec | None, options: ExportOptions, database: TargetCatalogs
 ) -> list[FieldProblem]:
     """Options that mean nothing for this target or format; at their defaults they ask for nothing."""
+    sortable = database.sortable()
     given = {name for name, default in _DEFAULTS.items() if getattr(options, name) != default}
     title = target.title.lower()
     problems = []
     for name in sorted(given & {"entity_types", "include_conflicts", "include_gaps", "group_by"}):
-        if name not in target.options:
+        lacking = None
+        if name == "entity_types":
+            lacking = database.lacking([each.entity_types_column for each in target.sets])
+        if lacking is not None:
+            message = f"Option {name} needs the column {lacking}, which this database lacks."
+            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
+        elif name not in target.options:
             message = f"Option {name} does not apply to {title}."
             problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
     for name in sorted(given & {"date_range_start", "date_range_end"}):
-        if not any(each.main_date for each in target.sets):
-            message = f"Option {name} does not apply to {title}, which has no date to choose by."
+        lacking = database.lacking([each.main_date for each in target.sets])
+        if lacking is not None or not any(each.main_date for each in target.sets):
+            date = f"no {lacking} here" if lacking else "no date"
+            message = f"Option {name} does not apply to {title}: it has {date} to choose by."
             problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
     if spec is not None and "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
         message = f"Option spreadsheet_safe does not apply to {spec.name}."
@@ -287,10 +311,16 @@ def _misapplied(
     if (
         spec is not None
         and options.flatten
-        and (not spec.supports_flatten or (spec.tabular and target.name == "matrix"))
+        and (not spec.supports_flatten or (spec.tabular and _is_grid(target)))
     ):
         message = f"Option flatten does not apply to {title} as {spec.name}."
         problems.append(FieldProblem("options.flatten", True, message))
+    if spec is not None and spec.tabular and _is_grid(target) and not options.include_relationships:
+        message = (
+            f"Option include_relationships: false does not apply to {title} as {spec.name}: hypotheses, evidence and "
+            "ratings are the grid."
+        )
+        problems.append(FieldProblem("options.include_relationships", False, message))
     if options.sort_by is not None and options.sort_by not in sortable:
         message = f"{title.capitalize()} cannot be sorted by {_shown(options.sort_by)}."
         problems.append(FieldProblem("options.sort_by", options.sort_by, message, tuple(sortable)))
@@ -302,3 +332,7 @@ def _misapplied(
         message = "Option sort_order needs sort_by: without it records come as they are stored."
         problems.append(FieldProblem("options.sort_order", "desc", message, tuple(sortable)))
     return problems
+
+
+def _is_grid(target: Target) -> bool:
+    return any(each.layout is Layout.GRID for each in target.sets)

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from arkham_shard_export.pipeline.export import Outcome, Progress, export
+from arkham_shard_export.pipeline.export import Check, Outcome, Progress, export
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import Adjustments, Source
@@ -18,7 +18,8 @@ from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 
-OpenSource = Callable[[Adjustments], Source]
+OpenSource = Callable[[Adjustments, Check], Source]
+"""Opens the records; a source that waits for others calls the check meanwhile, which raises to end the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,23 @@ def export_to_store(
     store: Path,
     folder: str,
     stem: str,
-    attempt: int = 1,
     *,
     clock: Clock,
     progress: Progress = lambda _phase, _done, _expected: None,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda: None,
 ) -> StoredExport:
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
-    with FileSink(store, folder, stem, attempt) as sink, closing(open_records(adjustments)) as source:
-        outcome = export(
-            request,
-            source,
-            sink,
-            exported_at=clock(),
-            adjustments=adjustments,
-            progress=progress,
-            check=check,
-        )
+    with FileSink(store, folder, stem) as sink:
+        with closing(open_records(adjustments, check)) as source:
+            outcome = export(
+                request,
+                source,
+                sink,
+                exported_at=clock(),
+                adjustments=adjustments,
+                progress=progress,
+                check=check,
+            )
+        check()
         return StoredExport(outcome, sink.commit(outcome.file_extension))

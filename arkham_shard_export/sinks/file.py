@@ -25,9 +25,9 @@ class StoredFile:
     sha256: str
 
 
-def part_name(stem: str, attempt: int) -> str:
-    """The temporary name of one attempt: a late writer of an earlier one never touches it."""
-    return f"{stem}.{attempt}.part"
+def part_name(stem: str) -> str:
+    """The temporary name."""
+    return f"{stem}.part"
 
 
 class FileSink:
@@ -36,11 +36,11 @@ class FileSink:
     As a context it removes what was not committed.
     """
 
-    def __init__(self, store: Path, folder: str, stem: str, attempt: int = 1) -> None:
+    def __init__(self, store: Path, folder: str, stem: str) -> None:
         self._store = store
         self._folder = folder
         self._stem = stem
-        self._part = store / folder / part_name(stem, attempt)
+        self._part = store / folder / part_name(stem)
         self._hash = hashlib.sha256()
         self.size = 0
         self._committed = False

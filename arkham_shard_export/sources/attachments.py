@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from arkham_shard_export.records import Batch, Row
@@ -10,6 +11,17 @@ from arkham_shard_export.schema import Column, Kind, Relation
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions
 from arkham_shard_export.sources.values import Canonical
+
+
+def beside(columns: tuple[Column, ...], added: int) -> tuple[Column, ...]:
+    """The columns, of which the last `added` are ours: a table's own column of the same name gets `column.` before it."""
+    ours = {each.name for each in columns[len(columns) - added :]}
+    return tuple(
+        replace(each, name=f"column.{each.name}")
+        if place < len(columns) - added and each.name in ours
+        else each
+        for place, each in enumerate(columns)
+    )
 
 
 class Attachment(Protocol):
@@ -35,7 +47,7 @@ class Related:
         self._converters: list[Callable[[Any], Any]] = [canonical.converter(each.kind) for each in columns]
         self._directed = len(relation.foreign_keys) > 1
         if self._directed:
-            columns = (*columns, Column("direction"))
+            columns = beside((*columns, Column("direction")), 1)
         kind = Kind.RECORD if relation.single else Kind.RECORDS
         self.column = Column(relation.name, kind, columns=columns)
         self._exists = all(key in catalog for key in relation.foreign_keys)
@@ -46,16 +58,16 @@ class Related:
         if local is None or not self._exists:
             return [None if self._relation.single else [] for _ in batch]
         keys = list(dict.fromkeys(row[local] for row in batch if row[local] is not None))
-        found: dict[Any, list[Row]] = {}
+        found: dict[str, list[Row]] = {}
         if keys:
             for number, foreign_key in enumerate(self._relation.foreign_keys):
                 self._collect(foreign_key, keys, found, ["outgoing", "incoming"][number])
         if self._relation.single:
-            return [next(iter(found.get(row[local], [])), None) for row in batch]
-        return [found.get(row[local], []) for row in batch]
+            return [next(iter(found.get(str(row[local]), [])), None) for row in batch]
+        return [found.get(str(row[local]), []) for row in batch]
 
     def _collect(
-        self, foreign_key: str, keys: list[Any], found: dict[Any, list[Row]], direction: str
+        self, foreign_key: str, keys: list[Any], found: dict[str, list[Row]], direction: str
     ) -> None:
         dialect = self._conditions.dialect
         where = self._conditions.related(self._relation, foreign_key, keys)
@@ -67,10 +79,11 @@ class Related:
             f" ORDER BY {', '.join(self._order)}"
         )
         for key, *cells in self._conditions.snapshot.fetch(sql, [*where.params, *self._order_params]):
+            # SQLite compares 1 and '1' as the columns' affinity says; a dict does not.
             row = [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
             if self._directed:
                 row.append(direction)
-            found.setdefault(key, []).append(row)
+            found.setdefault(str(key), []).append(row)
 
 
 class Computed:
@@ -128,5 +141,6 @@ class Names:
             return {}
         where = self._conditions.related(self._relation, "id", keys)
         table = self._conditions.dialect.table(self._relation.table)
-        sql = f"SELECT {column('id')} AS c0, {column('name')} AS c1 FROM {table} AS t WHERE {where.sql}"
+        key = self._conditions.dialect.text("id", catalog["id"])
+        sql = f"SELECT {key} AS c0, {column('name')} AS c1 FROM {table} AS t WHERE {where.sql}"
         return dict(self._conditions.snapshot.fetch(sql, where.params))

@@ -64,33 +64,47 @@ class CustomSource:
         adjustments: Adjustments,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.snapshot_at = clock()
+        self._check = check
         self._registered = registered
         self._selection = selection
         self._adjustments = adjustments
         self._loop = loop
 
     def sections(self) -> list[Section]:
-        matched = int(self._guarded(lambda: self._registered.count(self._filters, self._selection.tenant_id)))
+        matched = int(
+            self._guarded(lambda: self._registered.count(self._selection.filters, self._selection.tenant_id))
+        )
         limit = self._selection.max_records
         skips: tuple[Skip, ...] = ()
         if limit is not None and matched > limit:
             skips = (Skip("max_records", matched - limit, f"max_records is {limit}"),)
         return [Section("records", tuple(self._registered.columns), self._read, matched, skips)]
 
-    @property
-    def _filters(self) -> Filters:
-        return {name: values for name, values in self._selection.filters.items() if name != "source"}
-
-    def _guarded(self, call: Any) -> Any:
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        """The result of a call into the other shard, whose failure is the source's; asks the check while it waits."""
         try:
             result = call()
-            if inspect.isawaitable(result):
-                return asyncio.run_coroutine_threadsafe(_awaited(result), self._loop).result()
-            return result
+            if not inspect.isawaitable(result):
+                return result
+            future = asyncio.run_coroutine_threadsafe(_awaited(result), self._loop)
         except Exception as error:
             raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
+        while True:
+            try:
+                return future.result(BATCH_SECONDS)
+            except TimeoutError as error:
+                if future.done():
+                    raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
+            except Exception as error:
+                raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
+            try:
+                self._check()
+            except BaseException:
+                future.cancel()
+                raise
 
     def _read(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         canonical = Canonical(self._adjustments)
@@ -104,7 +118,9 @@ class CustomSource:
                 return
 
     def _batches(self) -> Iterator[list[Mapping[str, Any]]]:
-        records = self._guarded(lambda: self._registered.records(self._filters, self._selection.tenant_id))
+        records = self._guarded(
+            lambda: self._registered.records(self._selection.filters, self._selection.tenant_id)
+        )
         take: Callable[[], Any]
         if isinstance(records, AsyncIterable):
             iterator = aiter(records)

@@ -50,8 +50,8 @@ class Dialect(Protocol):
 
     def tenant_mark(self, column_type: str) -> str: ...
 
-    def member(self, name: str, column_type: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-        """Whether a JSON list holds one of the values."""
+    def text(self, name: str, column_type: str) -> str:
+        """The column as text, to compare with texts whatever its type."""
         ...
 
     def members(self, name: str, column_type: str) -> str:
@@ -130,11 +130,8 @@ class SqliteDialect:
     def tenant_mark(self, column_type: str) -> str:
         return "?"
 
-    def member(self, name: str, column_type: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-        marks = ", ".join("?" * len(values))
-        return f"EXISTS (SELECT 1 FROM {self.members(name, column_type)} WHERE j.value IN ({marks}))", list(
-            values
-        )
+    def text(self, name: str, column_type: str) -> str:
+        return column(name)
 
     def members(self, name: str, column_type: str) -> str:
         text = column(name)
@@ -218,15 +215,15 @@ class PostgresDialect:
     def tenant_mark(self, column_type: str) -> str:
         return "CAST(? AS uuid)" if column_type == "uuid" else "?"
 
-    def member(self, name: str, column_type: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-        marks = ", ".join("?" * len(values))
-        return (
-            f"EXISTS (SELECT 1 FROM {self.members(name, column_type)} WHERE j.value IN ({marks}))",
-            list(values),
-        )
+    def text(self, name: str, column_type: str) -> str:
+        plain = column_type.split("(")[0] in _PLAIN_TEXT
+        return column(name) if plain else f"CAST({column(name)} AS text)"
 
     def members(self, name: str, column_type: str) -> str:
-        value = column(name) if column_type == "jsonb" else f"CAST({column(name)} AS jsonb)"
+        if column_type.endswith("[]"):
+            value = f"to_jsonb({column(name)})"
+        else:
+            value = column(name) if column_type == "jsonb" else f"CAST({column(name)} AS jsonb)"
         return (
             f"jsonb_array_elements_text(CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} "
             "ELSE CAST('[]' AS jsonb) END) AS j(value)"

@@ -31,9 +31,18 @@ def libpq_url(url: str) -> str:
     return re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url)
 
 
+_MARK = re.compile(r'"(?:[^"]|"")*"|[?%]')
+"""A quoted identifier, which may hold a question mark, or a mark, or a percent sign."""
+
+
 @lru_cache(maxsize=256)
 def _psycopg_marks(sql: str) -> bytes:
-    return sql.replace("%", "%%").replace("?", "%s").encode()
+    return _MARK.sub(_psycopg_mark, sql).encode()
+
+
+def _psycopg_mark(match: re.Match[str]) -> str:
+    found = match.group()
+    return "%s" if found == "?" else found.replace("%", "%%")
 
 
 def _first_line(error: BaseException) -> str:

@@ -29,13 +29,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself."""
+    """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself,
+    `indexes` for what explains the ids in the records."""
 
     relationships: bool = True
     tabular: bool = False
     conflicts: bool = False
     gaps: bool = False
     group_by: str | None = None
+    indexes: bool = True
     annexes: bool = True
 
 
@@ -74,7 +76,8 @@ class Conditions:
         """What the filters and options match, exclusions aside."""
         where = self.visible(record_set.table)
         self._filters(where, record_set)
-        self._dates_and_types(where, record_set)
+        self._types(where, record_set)
+        self._dates(where, record_set)
         if record_set.ends_in is not None:
             self._ends(where, record_set)
         return where
@@ -82,9 +85,19 @@ class Conditions:
     def included(self, record_set: RecordSet) -> Where:
         """What is written: what matches, less what is excluded."""
         where = self.records(record_set)
+        self._exclude(where, record_set)
+        return where
+
+    def _included_whenever(self, record_set: RecordSet) -> Where:
+        where = self.visible(record_set.table)
+        self._filters(where, record_set)
+        self._types(where, record_set)
+        self._exclude(where, record_set)
+        return where
+
+    def _exclude(self, where: Where, record_set: RecordSet) -> None:
         if (excluded := self.excluded(record_set)) is not None:
             where.add(f"NOT ({excluded})")
-        return where
 
     def excluded(self, record_set: RecordSet) -> str | None:
         exclusion = record_set.exclusion
@@ -168,11 +181,12 @@ class Conditions:
                     f"Filter {each.name!r} needs the column {each.column!r}, which table {table.qualified} lacks here."
                 )
             into = parent_where if each.in_parent else where
+            marks = ", ".join("?" * len(values))
             if each.member:
-                sql, params = self.dialect.member(each.column, catalog[each.column], values)
-                into.add(sql, *params)
+                members = self.dialect.members(each.column, catalog[each.column])
+                into.add(f"EXISTS (SELECT 1 FROM {members} WHERE j.value IN ({marks}))", *values)
             else:
-                into.add(f"{column(each.column)} IN ({', '.join('?' * len(values))})", *values)
+                into.add(f"{self.dialect.text(each.column, catalog[each.column])} IN ({marks})", *values)
         if record_set.parent is not None and parent_where.parts:
             parent = self.dialect.table(record_set.parent.table)
             where.add(
@@ -181,26 +195,30 @@ class Conditions:
                 *parent_where.params,
             )
 
-    def _dates_and_types(self, where: Where, record_set: RecordSet) -> None:
-        selection = self.selection
+    def _dates(self, where: Where, record_set: RecordSet) -> None:
         catalog = self.catalog(record_set.table) or {}
-        if selection.start is not None or selection.before is not None:
-            date = self._main_date(record_set)
-            for moment, comparison in ((selection.start, ">="), (selection.before, "<")):
-                if moment is not None:
-                    instant, params = self.dialect.instant(date, catalog[date])
-                    mark, value = self.dialect.instant_value(moment)
-                    where.add(f"{instant} {comparison} {mark}", *params, value)
-        if selection.entity_types and record_set.entity_types_column:
-            marks = ", ".join("?" * len(selection.entity_types))
-            where.add(f"{column(record_set.entity_types_column)} IN ({marks})", *selection.entity_types)
+        for moment, comparison in ((self.selection.start, ">="), (self.selection.before, "<")):
+            if moment is not None:
+                date = self._main_date(record_set)
+                instant, params = self.dialect.instant(date, catalog[date])
+                mark, value = self.dialect.instant_value(moment)
+                where.add(f"{instant} {comparison} {mark}", *params, value)
+
+    def _types(self, where: Where, record_set: RecordSet) -> None:
+        types, name = self.selection.entity_types, record_set.entity_types_column
+        if types and name is not None:
+            catalog = self.catalog(record_set.table) or {}
+            if name not in catalog:
+                raise SourceFailed(
+                    f"Entity types need the column {name!r}, which {record_set.table.qualified} lacks here."
+                )
+            where.add(f"{self.dialect.text(name, catalog[name])} IN ({', '.join('?' * len(types))})", *types)
 
     def undated(self, record_set: RecordSet) -> Where | None:
-        """Records that no date range can hold, where one is asked for."""
+        """Records that would be included but for a date range, because they have no date; None without a range."""
         if self.selection.start is None and self.selection.before is None:
             return None
-        where = self.visible(record_set.table)
-        self._filters(where, record_set)
+        where = self._included_whenever(record_set)
         date = self._main_date(record_set)
         instant, params = self.dialect.instant(date, (self.catalog(record_set.table) or {})[date])
         where.add(f"{instant} IS NULL", *params)
@@ -219,7 +237,8 @@ class Conditions:
         assert record_set.ends_in is not None
         nodes = self.target.sets[self.target.sets.index(record_set) - 1]
         inner = Where()
-        self._dates_and_types(inner, nodes)
+        self._types(inner, nodes)
+        self._dates(inner, nodes)
         if not inner.parts:
             return
         table = self.dialect.table(nodes.table)

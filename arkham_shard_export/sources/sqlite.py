@@ -60,13 +60,12 @@ class SqliteSnapshot:
 
     def __init__(self, location: SqliteLocation, clock: Clock, exact: bool = True) -> None:
         self.dialect = SqliteDialect()
-        self._schemas = {"main", *location.attached}
         self._connection = _connect(location, "ro")
         self._connection.text_factory = _decode
         try:
             with self._frozen(location if exact else SqliteLocation(location.path)):
                 self._connection.execute("BEGIN")
-                for schema in self._schemas:
+                for schema in ("main", *location.attached):
                     self._connection.execute(
                         f"SELECT 1 FROM {quoted(schema)}.sqlite_master LIMIT 1"
                     ).fetchall()
@@ -95,8 +94,9 @@ class SqliteSnapshot:
                 try:
                     lock.execute("BEGIN IMMEDIATE")
                     break
-                except sqlite3.OperationalError:
-                    if time.monotonic() > deadline:
+                except sqlite3.OperationalError as error:
+                    busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                    if not busy or time.monotonic() > deadline:
                         raise
                     time.sleep(LOCK_WAIT_MS / 1000)
             try:
@@ -105,8 +105,6 @@ class SqliteSnapshot:
                 lock.execute("ROLLBACK")
 
     def catalog(self, table: Table) -> Catalog | None:
-        if (table.schema or "main") not in self._schemas:
-            return None
         sql, params = self.dialect.catalog_query(table)
         return catalog_of(self.fetch(sql, params))
 

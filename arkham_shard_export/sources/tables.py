@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from arkham_shard_export.peers import ENTITIES, GRAPHS
-from arkham_shard_export.records import Adjustments, Batch, Layout, Section, Skip
-from arkham_shard_export.schema import RecordSet, Relation, Target
-from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related
+from arkham_shard_export.peers import ENTITIES, GRAPHS, TIMELINE_EVENTS
+from arkham_shard_export.records import Adjustments, Batch, Section, Skip
+from arkham_shard_export.schema import Column, Layout, RecordSet, Relation, Target
+from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related, beside
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
 from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
@@ -48,14 +48,6 @@ class TableSource:
             sections += self._annexes()
         return sections
 
-    def count(self) -> int:
-        """Records that an export without options would hold."""
-        return sum(
-            count(self._snapshot, self._table(each), self._conditions.included(each))
-            for each in self._target.sets
-            if self._conditions.catalog(each.table)
-        )
-
     def close(self) -> None:
         self._snapshot.close()
 
@@ -63,11 +55,14 @@ class TableSource:
         return self._conditions.dialect.table(record_set.table)
 
     def _record_section(self, record_set: RecordSet, left: int | None) -> tuple[Section, int | None]:
-        layout = Layout.GRID if self._target.name == "matrix" else Layout.RECORDS
         catalog = self._conditions.catalog(record_set.table)
         if catalog is None:
             nothing = Section(
-                record_set.name, record_set.table.columns, lambda _columns: iter(()), 0, layout=layout
+                record_set.name,
+                record_set.table.columns,
+                lambda _columns: iter(()),
+                0,
+                layout=record_set.layout,
             )
             return nothing, left
         matched = count(self._snapshot, self._table(record_set), self._conditions.records(record_set))
@@ -90,31 +85,26 @@ class TableSource:
             self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
         attachments = self._attachments(record_set)
         base = read_columns(record_set.table, catalog, self._conditions.dialect)
-        columns = (*base, *(each.column for each in attachments))
+        columns = beside((*base, *(each.column for each in attachments)), len(attachments))
 
         def read(names: Sequence[str] | None = None) -> Iterator[Batch]:
-            return self._read(record_set, limit, names, attachments)
+            chosen = [place for place, each in enumerate(columns) if names is None or each.name in names]
+            return self._read(
+                record_set,
+                limit,
+                [base[place] for place in chosen if place < len(base)],
+                [attachments[place - len(base)] for place in chosen if place >= len(base)],
+            )
 
-        return Section(record_set.name, columns, read, matched, tuple(skips), layout=layout), left
+        return Section(record_set.name, columns, read, matched, tuple(skips), layout=record_set.layout), left
 
     def _read(
-        self,
-        record_set: RecordSet,
-        limit: int | None,
-        names: Sequence[str] | None,
-        attachments: list[Attachment],
+        self, record_set: RecordSet, limit: int | None, columns: list[Column], attachments: list[Attachment]
     ) -> Iterator[Batch]:
         if limit == 0:
             return
         dialect = self._conditions.dialect
         catalog = self._conditions.catalog(record_set.table) or {}
-        columns = [
-            each
-            for each in read_columns(record_set.table, catalog, dialect)
-            if names is None or each.name in names
-        ]
-        if names is not None:
-            attachments = [each for each in attachments if each.column.name in names]
         converters = [self._canonical.converter(each.kind) for each in columns]
         values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
         for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values)):
@@ -122,25 +112,24 @@ class TableSource:
                 [convert(cell) for convert, cell in zip(converters, row, strict=False)] for row in rows
             ]
             position = {each.name: place for place, each in enumerate(columns)}
-            for attachment in attachments:
+            for place, attachment in enumerate(attachments, len(columns)):
                 for row, value in zip(batch, attachment.values(batch, position), strict=True):
                     row.append(value)
-                position[attachment.column.name] = len(position)
+                position[attachment.column.name] = place
             yield batch
 
     def _attachments(self, record_set: RecordSet) -> list[Attachment]:
-        matrix = self._target.name == "matrix"
-        attachments: list[Attachment] = []
-        if self._extent.relationships or matrix:
-            attachments += [
-                Related(self._conditions, relation, self._canonical)
-                for relation in record_set.relations
-                if self._conditions.catalog(relation.table) is not None or matrix
-            ]
-        if matrix:
-            related = [each.column for each in attachments]
-            attachments.append(Computed(SCORES, matrix_scores, related))
-        if self._target.name == "timeline" and self._extent.tabular and self._extent.relationships:
+        if not self._extent.relationships:
+            return []
+        grid = record_set.layout is Layout.GRID
+        attachments: list[Attachment] = [
+            Related(self._conditions, relation, self._canonical)
+            for relation in record_set.relations
+            if grid or self._conditions.catalog(relation.table) is not None
+        ]
+        if grid:
+            attachments.append(Computed(SCORES, matrix_scores, [each.column for each in attachments]))
+        if record_set.table is TIMELINE_EVENTS and self._extent.tabular:
             names = Relation("entity_names", ENTITIES, ("id",))
             attachments.append(Names(self._conditions, names, "entities", self._canonical))
         return attachments
@@ -148,7 +137,12 @@ class TableSource:
     def _annexes(self) -> list[Section]:
         if self._target.name == "timeline":
             return timeline_sections(self._conditions, self._extent, self._canonical)
-        if self._target.name == "graph" and self._extent.relationships and not self._extent.tabular:
+        if (
+            self._target.name == "graph"
+            and self._extent.indexes
+            and self._extent.relationships
+            and not self._extent.tabular
+        ):
             catalog = self._conditions.catalog(GRAPHS)
             if catalog is not None:
                 return [self._graphs()]

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.peers import ENTITIES, TIMELINE_CONFLICTS
-from arkham_shard_export.records import Batch, Layout, Row, Section
-from arkham_shard_export.schema import Column, Kind, RecordSet
+from arkham_shard_export.records import Batch, Row, Section
+from arkham_shard_export.schema import Column, Kind, Layout, RecordSet
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions, Extent, Where
 from arkham_shard_export.sources.snapshot import Query
@@ -46,7 +46,7 @@ def timeline_sections(conditions: Conditions, extent: Extent, canonical: Canonic
         sections.append(Section("gaps", GAP_COLUMNS, annexes.gaps, counted=False))
     if extent.group_by is not None:
         sections.append(Section("groups", GROUP_COLUMNS, annexes.groups(extent.group_by), counted=False))
-    if extent.relationships and not extent.tabular:
+    if extent.relationships and extent.indexes and not extent.tabular:
         index = (Column("id"), Column("name"))
         sections.append(Section("entities", index, annexes.entities, counted=False, layout=Layout.INDEX))
     return sections
@@ -128,9 +128,10 @@ class Annexes:
         known: set[Any] = set()
         for start in range(0, len(ids), 500):
             some = ids[start : start + 500]
-            where = Where([f"{column('id')} IN ({', '.join('?' * len(some))})", *self._included.parts])
+            key = self._dialect.text("id", self._catalog["id"])
+            where = Where([f"{key} IN ({', '.join('?' * len(some))})", *self._included.parts])
             params = [*some, *self._included.params]
-            sql = f"SELECT {column('id')} FROM {self._table} AS t WHERE {where.sql}"
+            sql = f"SELECT {key} FROM {self._table} AS t WHERE {where.sql}"
             known.update(row[0] for row in self._snapshot.fetch(sql, params))
         return known
 
@@ -141,7 +142,7 @@ class Annexes:
         date = self._dialect.value("date_start", self._catalog["date_start"], Kind.TIMESTAMP)
         order, order_params = self._conditions.order_by(self._events.table, ("date_start", "id"))
         query = Query(
-            (column("id"), date),
+            (self._dialect.text("id", self._catalog["id"]), date),
             self._table,
             self._included.sql,
             tuple(self._included.params),
@@ -195,13 +196,15 @@ class Annexes:
             visible = self._conditions.visible(ENTITIES)
             tenant = f" AND {visible.sql}" if visible.parts else ""
             table = self._dialect.table(ENTITIES)
-            name = f"(SELECT {column('name')} FROM {table} AS t WHERE {column('id')} = j.value{tenant})"
+            key = self._dialect.text("id", entities["id"])
+            name = f"(SELECT {column('name')} FROM {table} AS t WHERE {key} = j.value{tenant})"
             names.params = visible.params
         date, date_params = self._conditions.order_by(self._events.table, ("date_start", "id"))
         where = f" WHERE {self._included.sql}" if self._included.parts else ""
         value = self._dialect.text_value("j.value")
+        event = self._dialect.text("id", self._catalog["id"])
         sql = (
-            f"SELECT {value}, {name}, {column('id')} FROM {self._table} AS t LEFT JOIN {members} ON TRUE{where}"
+            f"SELECT {value}, {name}, {event} FROM {self._table} AS t LEFT JOIN {members} ON TRUE{where}"
             f" ORDER BY {value} NULLS LAST, {', '.join(date)}"
         )
         params = [*names.params, *self._included.params, *date_params]
@@ -216,12 +219,14 @@ class Annexes:
         members = self._dialect.members("entities", self._catalog["entities"])
         inner = f"SELECT j.value FROM {self._table} AS t CROSS JOIN {members}"
         inner += f" WHERE {self._included.sql}" if self._included.parts else ""
-        where = Where([f"{column('id')} IN ({inner})"], list(self._included.params))
+        where = Where(
+            [f"{self._dialect.text('id', entities['id'])} IN ({inner})"], list(self._included.params)
+        )
         visible = self._conditions.visible(ENTITIES)
         where.add(visible.sql or "1 = 1", *visible.params)
         order, order_params = self._conditions.order_by(ENTITIES, ("id",))
         query = Query(
-            (column("id"), column("name")),
+            (self._dialect.text("id", entities["id"]), column("name")),
             self._dialect.table(ENTITIES),
             where.sql,
             tuple(where.params),
@@ -253,7 +258,9 @@ def _grouped(members: Iterator[tuple[str | None, str | None, str]], canonical: C
             yield [_group(current, ids, canonical)]
             ids = []
         current = (key, name)
-        ids.append(event_id)
+        # A list that names an entity twice has its event in the group once; equal members follow each other.
+        if not ids or ids[-1] != event_id:
+            ids.append(event_id)
     if current is not None:
         yield [_group(current, ids, canonical)]
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, RedirectResponse
@@ -17,11 +18,18 @@ from arkham_shard_export.shard import ExportShard
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 from arkham_shard_export.standalone.demo_case import load_demo
 from arkham_shard_export.standalone.errors import HostNotStarted
-from arkham_shard_export.standalone.frame import Frame, TrustedHeaders
+from arkham_shard_export.standalone.frame import Frame, TrustedHeaders, current_tenant_id
 from arkham_shard_export.standalone.services import EventBus, FileStorage
 
 WEB = Path(__file__).parents[1] / "web"
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+
+
+class StandaloneShard(ExportShard):
+    """The shard with this host's tenants rather than ArkhamFrame's."""
+
+    def get_tenant_id_or_none(self) -> UUID | None:
+        return current_tenant_id()
 
 
 def create_app(
@@ -36,7 +44,7 @@ def create_app(
             await database.start()
             frame = Frame(app, database, EventBus(), FileStorage(data_dir / "files"), database.url)
             app.state.frame = frame
-            shard = ExportShard()
+            shard = StandaloneShard()
             try:
                 if demo:
                     await load_demo(database)

@@ -15,6 +15,11 @@ from arkham_shard_export.standalone.services import EventBus, FileStorage
 _tenant: ContextVar[UUID | None] = ContextVar("arkham_export_tenant", default=None)
 
 
+def current_tenant_id() -> UUID | None:
+    """The tenant of the request that is being answered."""
+    return _tenant.get()
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     database_url: str
@@ -49,9 +54,6 @@ class Frame:
     def get_service(self, name: str) -> Any:
         names = {"database", "db", "events", "storage", "config", "workers"}
         return getattr(self, name) if name in names else None
-
-    def current_tenant_id(self) -> UUID | None:
-        return _tenant.get()
 
 
 class TrustedHeaders:

@@ -1,4 +1,4 @@
-"""The peers' tables in our own standalone host: their DDL, derived from `targets`, and the SQLite files that hold them."""
+"""The peers' tables in our own standalone host: their DDL, derived from `peers`, and the SQLite files that hold them."""
 
 from __future__ import annotations
 

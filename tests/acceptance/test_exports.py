@@ -224,7 +224,7 @@ def test_a_timeline_with_annexes_as_csv_is_a_zip(host: RunningHost) -> None:
     options = {"include_conflicts": True, "include_gaps": True, "group_by": "entity"}
     _, file = host.export("timeline", "csv", options=options)
     names = [name for name, _ in csv_files(file.content, ".zip")]
-    assert names == ["events.csv", "conflicts.csv", "gaps.csv", "groups.csv"]
+    assert names == ["timeline.csv", "conflicts.csv", "gaps.csv", "groups.csv"]
 
 
 def test_matrix_scores_follow_the_definition(host: RunningHost) -> None:

@@ -123,7 +123,7 @@ def test_a_job_runs_again_after_its_host_was_killed(start: Any) -> None:
     assert job["record_count"] == RECORDS
     document = json.loads(host.client.get(job["download_url"]).content)
     assert len({record["id"] for record in document["records"]}) == RECORDS
-    assert [path.name for path in files.rglob("*") if path.is_file()] == [f"{job_id}.json"]
+    assert [path.name for path in files.rglob("*") if path.is_file()] == [f"{job_id}.2.json"]
     host.end(signal.SIGTERM)
     assert host.process.returncode in (0, -signal.SIGTERM)
 
@@ -167,7 +167,7 @@ def test_a_job_whose_worker_was_killed_runs_again_in_another(tmp_path: Path) -> 
             "export.job.completed",
         ]
         files = [path.name for path in (tmp_path / "files").rglob("*") if path.is_file()]
-        assert files == [f"{job_id}.json"]
+        assert files == [f"{job_id}.2.json"]
 
 
 def test_a_job_that_kills_every_worker_fails_and_says_so(

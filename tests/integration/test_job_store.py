@@ -90,7 +90,7 @@ def test_only_who_runs_a_job_can_end_it(opened: Callable[[], Any]) -> None:
         await store.insert(job(), None)
         await store.claim("job-0001", "a", NOW)
         assert not await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {})
-        assert await store.hand_back("job-0001", "a", "x")
+        assert await store.hand_back(job(), "a", "x")
         assert await store.claim("job-0001", "b", NOW) == Attempt(2, 2)
         assert not await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {})
         assert await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {"record_count": 5})
@@ -105,7 +105,7 @@ def test_an_interruption_on_purpose_is_not_held_against_a_job(opened: Callable[[
     async def work(store: JobStore, _: Recording) -> None:
         await store.insert(job(), None)
         await store.claim("job-0001", "a", NOW)
-        assert await store.hand_back("job-0001", "a", "x", interrupted=True)
+        assert await store.hand_back(job(), "a", "x", interrupted=True)
         assert await store.claim("job-0001", "b", NOW) == Attempt(2, 1)
 
     run(opened, work)
@@ -123,7 +123,7 @@ def test_an_ended_job_never_changes_again(
         await store.claim("job-0001", "a", NOW)
         assert await store.finish("job-0001", "a", "a", first, {})
         assert not await store.finish("job-0001", "a", "late", second, {})
-        assert not await store.hand_back("job-0001", None, "late")
+        assert not await store.hand_back(job(), None, "late")
         assert await store.claim("job-0001", "late", NOW) is None
         ended = await store.get("job-0001", EVERYTHING)
         assert ended is not None

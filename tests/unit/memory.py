@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import Document
 from arkham_shard_export.models import ExportOptions
-from arkham_shard_export.records import Adjustments, Batch, Layout, Row, Section, Skip
-from arkham_shard_export.schema import Column
+from arkham_shard_export.records import Adjustments, Batch, Row, Section, Skip
+from arkham_shard_export.schema import Column, Layout
 
 MOMENT = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 EXPORTED_AT = MOMENT.isoformat()
@@ -77,6 +77,8 @@ def section_of(
 
 class MemorySource:
     """An open source over given sections; says whether it was closed."""
+
+    consistent = True
 
     def __init__(self, *sections: Section) -> None:
         self.snapshot_at = MOMENT

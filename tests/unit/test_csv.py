@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from arkham_shard_export.formats.csv import CsvWriter
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS
 from arkham_shard_export.peers import ACH_EVIDENCE, HYPOTHESES, RATINGS
-from arkham_shard_export.records import Layout, Row, Section
-from arkham_shard_export.schema import Column, Kind
+from arkham_shard_export.records import Row, Section
+from arkham_shard_export.schema import Column, Kind, Layout
 from arkham_shard_export.standalone.seed_words import SAMPLES
 from tests.unit.memory import JSON_VALUES, TEXTS, Written, section_of
 
@@ -149,12 +149,19 @@ def test_related_records_are_compact_json_in_the_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+49 30", "-2+3", "@SUM(A1)", "\t=1", "\r=2", "=", "+", "-", "@", "-5", "=é"]
+    "text", ["=1+1", "+49 30", "-2+3", "@SUM(A1)", "\t=1", "\r=2", "=", "+", "-", "@", "-5 %", "-1e", "=é"]
 )
 def test_a_text_that_a_spreadsheet_would_run_gets_a_leading_apostrophe_and_is_counted(text: str) -> None:
     written = Written("csv", section_of(TWO, [[text, "x"]]))
     assert csv_rows(written.data)[1] == [f"'{text}", "x"]
     assert written.counts == {"formula_guard": 1}
+
+
+@pytest.mark.parametrize("text", ["-5", "+1.5", "-.5", "-1e-10", "+3.", "-007"])
+def test_a_number_written_as_text_is_spared(text: str) -> None:
+    written = Written("csv", section_of(TWO, [[text, "x"]]))
+    assert csv_rows(written.data)[1] == [text, "x"]
+    assert written.counts == {}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +236,7 @@ def test_the_main_table_is_named_for_its_target_and_a_timelines_for_its_events()
         "gaps.csv",
     }
     assert set(members(Written("csv", section_of(TWO, []), annex, target="timeline").data)) == {
-        "events.csv",
+        "timeline.csv",
         "gaps.csv",
     }
 

@@ -171,7 +171,6 @@ def test_every_mark_has_its_value(dialect: SqliteDialect | PostgresDialect) -> N
     for sql, params in (
         dialect.catalog_query(CLAIMS),
         dialect.instant("day", "text"),
-        dialect.member("ids", "jsonb", ["a", "b?"]),
     ):
         assert sql.count("?") == len(params)
     mark, _ = dialect.instant_value(datetime(2026, 1, 1, tzinfo=UTC))

@@ -37,7 +37,7 @@ def stored(
 ) -> StoredExport:
     return export_to_store(
         request or ExportRequest("json", "claims", {}, ExportOptions()),
-        lambda _adjustments: source,
+        lambda _adjustments, _check: source,
         store,
         "2026-11-22",
         "job",
@@ -188,7 +188,7 @@ def test_a_source_that_fails_midway_leaves_nothing(
 
 
 def test_a_source_that_cannot_be_opened_leaves_nothing(tmp_path: Path) -> None:
-    def refuse(_adjustments: Adjustments) -> MemorySource:
+    def refuse(_adjustments: Adjustments, _check: object) -> MemorySource:
         raise SourceFailed("no such database")
 
     with pytest.raises(SourceFailed):
@@ -311,7 +311,7 @@ def executed(
     check: Callable[[], None] = lambda: None,
 ) -> Completed | Failed:
     run = Run(request(), TARGETS["claims"], str(tmp_path), "2026-11-22", "job")
-    return execute(run, fixed_clock, tell, check, lambda _adjustments: source)
+    return execute(run, fixed_clock, tell, check, lambda _adjustments, _check: source)
 
 
 def test_a_job_that_ends_well_answers_with_its_file_and_its_account(tmp_path: Path) -> None:
@@ -386,7 +386,7 @@ def test_a_run_survives_the_wire_for_every_target(
     checked = check_request("csv", TARGETS[target], None, {"max_records": 2**63 - 1}, tenant_id="t")
     sqlite = location if isinstance(location, SqliteLocation) else None
     postgres = location if isinstance(location, PostgresLocation) else None
-    run = Run(checked, TARGETS[target], "/store", "2026-11-22", "job", 3, sqlite, postgres)
+    run = Run(checked, TARGETS[target], "/store", "2026-11-22", "job.3", sqlite, postgres)
     line = messages.encode(run)
     assert b"\n" not in line
     assert decode_run(line) == run

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from arkham_shard_export.pipeline import flatten
 from arkham_shard_export.pipeline.flatten import MAX_COLUMNS, flattened
-from arkham_shard_export.records import Adjustments, Layout, Row, Section
-from arkham_shard_export.schema import Column, Kind
+from arkham_shard_export.records import Adjustments, Row, Section
+from arkham_shard_export.schema import Column, Kind, Layout
 from tests.unit.memory import TEXTS, Written, section_of
 
 META = Column("meta", Kind.JSON)
@@ -55,13 +55,14 @@ def test_dots_and_backslashes_in_keys_are_escaped_so_that_every_column_has_one_m
     }
 
 
-def test_lists_and_empty_objects_stay_json() -> None:
+def test_lists_and_empty_objects_stay_what_they_are() -> None:
     section, rows, _ = flat({"l": [1, {"x": None}], "e": {}}, {"l": []})
     assert [(each.name, each.kind) for each in section.columns] == [
-        ("meta.e", Kind.JSON),
-        ("meta.l", Kind.JSON),
+        ("meta.e", Kind.VALUE),
+        ("meta.l", Kind.VALUE),
     ]
-    assert rows == [["{}", '[1,{"x":null}]'], [None, "[]"]]
+    assert rows == [[{}, [1, {"x": None}]], [None, []]]
+    assert b'{},"[1,{""x"":null}]"' in Written("csv", section).data
 
 
 @pytest.mark.parametrize("values", [(None, [1]), ([1], None), (None, [1], None), (None, None, [1])])
@@ -72,11 +73,13 @@ def test_a_null_makes_no_text_of_a_column_of_lists_wherever_it_comes(values: tup
     assert [record["meta.l"] for record in records] == list(values)
 
 
-def test_a_column_of_scalars_and_lists_holds_both_as_they_are_written() -> None:
+def test_a_column_of_scalars_and_lists_holds_both() -> None:
     section, rows, _ = flat({"m": "x"}, {"m": [1, 2]}, {"m": 5})
     assert names(section) == ["meta.m"]
-    assert rows == [["x"], ["[1,2]"], [5]]
-    assert b"x\r\n" in Written("csv", section).data
+    assert rows == [["x"], [[1, 2]], [5]]
+    assert b'x\r\n"[1,2]"\r\n5\r\n' in Written("csv", section).data
+    records = json.loads(Written("json", section).data)["records"]
+    assert [each["meta.m"] for each in records] == ["x", [1, 2], 5]
 
 
 def test_a_column_of_scalars_and_objects_has_the_dotted_columns_besides() -> None:
@@ -250,8 +253,6 @@ def unflattened(columns: tuple[Column, ...], row: Row) -> Any:
         if not keys:
             value = json.loads(cell, parse_float=Decimal)
             continue
-        if isinstance(cell, str) and (column.kind is Kind.JSON or cell[:1] in ("[", "{")):
-            cell = json.loads(cell, parse_float=Decimal)
         value = {} if value is None else value
         put(value, keys, cell)
     return value

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arkham_shard_export.records import Layout, Row
-from arkham_shard_export.schema import Column, Kind
+from arkham_shard_export.records import Row
+from arkham_shard_export.schema import Column, Kind, Layout
 from arkham_shard_export.standalone.seed_words import SAMPLES
 from tests.unit.memory import EXPORTED_AT, JSON_VALUES, TEXTS, Written, no_constant, section_of
 

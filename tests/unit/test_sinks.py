@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.errors import FileMissing, StoreFailed
-from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name
+from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name, stem_of
 from arkham_shard_export.sinks import file as file_sink
 from arkham_shard_export.sinks.file import FileSink, part_name
 from arkham_shard_export.sinks.measure import MeasuringSink
@@ -59,7 +59,7 @@ def test_a_file_appears_whole_when_it_is_committed_and_not_before(tmp_path: Path
     sink = FileSink(tmp_path, FOLDER, STEM)
     parts = [b"first,", b"", b"x" * 3_000_000, "é\n".encode()]
     assert [sink.write(part) for part in parts] == [len(part) for part in parts]
-    assert files(tmp_path) == [f"{FOLDER}/{part_name(STEM, 1)}"]
+    assert files(tmp_path) == [f"{FOLDER}/{part_name(STEM)}"]
     stored = sink.commit(".csv")
     data = b"".join(parts)
     assert files(tmp_path) == [stored.path] == [f"{FOLDER}/{STEM}.csv"]
@@ -78,7 +78,7 @@ def test_only_its_owner_can_read_a_file_whatever_the_umask(tmp_path: Path) -> No
     before = os.umask(0)
     try:
         sink = FileSink(tmp_path / "store", FOLDER, STEM)
-        part = tmp_path / "store" / FOLDER / part_name(STEM, 1)
+        part = tmp_path / "store" / FOLDER / part_name(STEM)
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
         stored = sink.commit(".json")
     finally:
@@ -88,7 +88,7 @@ def test_only_its_owner_can_read_a_file_whatever_the_umask(tmp_path: Path) -> No
 
 
 def test_only_its_owner_can_read_a_file_even_where_a_readable_one_was_left(tmp_path: Path) -> None:
-    left = tmp_path / FOLDER / part_name(STEM, 1)
+    left = tmp_path / FOLDER / part_name(STEM)
     left.parent.mkdir()
     left.write_bytes(b"left by an attempt that died, and longer")
     left.chmod(0o644)
@@ -108,21 +108,12 @@ def test_a_discarded_file_leaves_nothing_and_may_be_discarded_again(tmp_path: Pa
 
 
 def test_attempts_do_not_touch_each_others_files(tmp_path: Path) -> None:
-    late, current = FileSink(tmp_path, FOLDER, STEM, 1), FileSink(tmp_path, FOLDER, STEM, 2)
+    late, current = (FileSink(tmp_path, FOLDER, stem_of("job", attempt)) for attempt in (1, 2))
     late.write(b"late")
     current.write(b"current")
     stored = current.commit(".json")
-    late.discard()
-    assert files(tmp_path) == [stored.path]
+    assert late.commit(".json").path != stored.path
     assert (tmp_path / stored.path).read_bytes() == b"current"
-
-
-def test_a_later_attempt_replaces_the_file_of_an_earlier_one(tmp_path: Path) -> None:
-    for attempt, data in ((1, b"one"), (2, b"two")):
-        sink = FileSink(tmp_path, FOLDER, STEM, attempt)
-        sink.write(data)
-        stored = sink.commit(".json")
-    assert (tmp_path / stored.path).read_bytes() == b"two"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
@@ -167,7 +158,7 @@ def test_a_symbolic_link_at_the_temporary_name_is_not_followed(tmp_path: Path) -
     store, outside = tmp_path / "store", tmp_path / "outside"
     outside.write_text("precious")
     (store / FOLDER).mkdir(parents=True)
-    (store / FOLDER / part_name(STEM, 1)).symlink_to(outside)
+    (store / FOLDER / part_name(STEM)).symlink_to(outside)
     with pytest.raises(StoreFailed):
         FileSink(store, FOLDER, STEM)
     assert outside.read_text() == "precious"
@@ -269,10 +260,11 @@ def test_only_its_owner_can_look_into_a_store(store: FileStore) -> None:
 def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FileStore) -> None:
     created = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
     assert store.folder(created) == FOLDER
-    for name in (part_name("job", 1), part_name("job", 2), "job.csv", "other.json", part_name("job2", 1)):
+    one, two, other = stem_of("job", 1), stem_of("job", 2), stem_of("job2", 1)
+    for name in (part_name(one), part_name(two), f"{one}.csv", "other.json", part_name(other)):
         (store.root / FOLDER / name).write_text("x")
     store.remove_attempts("job", created, 2)
-    assert files(store.root) == [f"{FOLDER}/{part_name('job2', 1)}", f"{FOLDER}/other.json"]
+    assert files(store.root) == [f"{FOLDER}/{name}" for name in ("job.json", part_name(other), "other.json")]
     store.remove_attempts("nothing", created, 3)
 
 

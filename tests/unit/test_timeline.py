@@ -178,7 +178,8 @@ def test_a_flattened_timeline_may_have_annexes(format: str, options: dict[str, A
 def test_a_reader_of_an_annex_gives_only_the_columns_it_is_asked_for(case: Case) -> None:
     """The contract of `Section.read`, which flattening relies on."""
     from arkham_shard_export.pipeline import check_request, open_source
-    from arkham_shard_export.records import Adjustments, Layout
+    from arkham_shard_export.records import Adjustments
+    from arkham_shard_export.schema import Layout
     from arkham_shard_export.targets import TARGETS
     from tests.unit.memory import fixed_clock
 
@@ -211,4 +212,4 @@ def test_a_timeline_with_annexes_is_an_archive_of_tables(case: Case) -> None:
     add_events(case, "2024-01-01", "2024-06-01")
     data = case.export("csv", "timeline", include_gaps=True, include_conflicts=True, group_by="month")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.namelist() == ["events.csv", "conflicts.csv", "gaps.csv", "groups.csv"]
+        assert archive.namelist() == ["timeline.csv", "conflicts.csv", "gaps.csv", "groups.csv"]

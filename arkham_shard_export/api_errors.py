@@ -1,0 +1,123 @@
+"""Every error as an answer: `detail` is one sentence for a person, `errors` the wrong fields."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from arkham_shard_export.errors import (
+    ExportError,
+    FieldProblem,
+    FileExpired,
+    FileMissing,
+    InvalidRequest,
+    JobNotCompleted,
+    JobNotFound,
+    ServiceUnavailable,
+    SourceFailed,
+)
+
+RETRY_SECONDS = 5
+MAX_SHOWN = 200
+STATUS_OF: dict[type[ExportError], int] = {
+    InvalidRequest: 422,
+    JobNotFound: 404,
+    JobNotCompleted: 400,
+    FileExpired: 410,
+    FileMissing: 404,
+    ServiceUnavailable: 503,
+    SourceFailed: 503,
+}
+
+
+class TooLarge(HTTPException):
+    """The body is over the limit; raised while it is being received."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The body is too large; at most {limit} bytes are accepted.")
+
+
+def limited(request: Request, limit: int) -> Request:
+    """The request, whose body raises TooLarge as soon as more than `limit` bytes have come."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(limit)
+    received = 0
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise TooLarge(limit)
+        return message
+
+    return Request(request.scope, receive)
+
+
+def error_response(
+    status: int,
+    detail: str,
+    problems: list[FieldProblem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    body: dict[str, Any] = {"detail": _carried(detail)}
+    if problems:
+        body["errors"] = [
+            {
+                "field": _plain(each.field),
+                "value": _plain(each.value),
+                "message": _carried(each.message),
+                "valid": list(each.valid),
+            }
+            for each in problems
+        ]
+    return JSONResponse(body, status, headers)
+
+
+def response_of(error: ExportError) -> JSONResponse:
+    status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    problems = list(error.problems) if isinstance(error, InvalidRequest) else None
+    return error_response(status, str(error), problems, headers)
+
+
+def _plain(value: object) -> object:
+    """A given value as it may be shown again: short, and text that JSON can carry."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return _carried(str(value)[:MAX_SHOWN])
+
+
+def _carried(text: str) -> str:
+    """Text that UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def problem_of(error: Any, fields: tuple[str, ...]) -> FieldProblem:
+    """FastAPI's account of a wrong field, as a sentence of ours; `fields` are those the body may have."""
+    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
+    field = ".".join(place)[:MAX_SHOWN] or "body"
+    kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
+    shown = repr(_plain(value))
+    messages = {
+        "missing": f"{field} is missing." if place else "The body is missing; send a JSON object.",
+        "extra_forbidden": f"Unknown field {field!r}.",
+        "json_invalid": "The body is not valid JSON.",
+        "string_type": f"{field} must be a text, not {shown}.",
+        "dict_type": f"{field} must be an object, not {shown}.",
+        "greater_than_equal": f"{field} must be at least {context.get('ge')}, not {shown}.",
+        "less_than_equal": f"{field} must be at most {context.get('le')}, not {shown}.",
+        "model_attributes_type": "The body must be a JSON object.",
+        "model_type": "The body must be a JSON object.",
+    }
+    message = messages.get(kind)
+    if message is None:
+        whole = "int" in kind
+        message = f"{field} must be a whole number, not {shown}." if whole else f"{field}: {error['msg']}."
+    valid = fields if kind == "extra_forbidden" else ()
+    return FieldProblem("body" if kind == "json_invalid" else field, value, message, valid)

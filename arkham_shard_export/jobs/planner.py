@@ -1,0 +1,48 @@
+"""From a stored job to what has to be done for it."""
+
+from __future__ import annotations
+
+from arkham_shard_export.jobs.files import FileStore, stem_of
+from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.messages import Run
+from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.models import ExportJob
+from arkham_shard_export.pipeline.export import Check
+from arkham_shard_export.pipeline.run import OpenSource
+from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.sources.location import PostgresLocation, SqliteLocation
+
+
+class Planner:
+    def __init__(self, inventory: Inventory, sources: Sources, files: FileStore) -> None:
+        self._inventory = inventory
+        self._sources = sources
+        self._files = files
+
+    async def plan(
+        self, job: ExportJob, tenant_id: str | None, attempt: int
+    ) -> tuple[Run, OpenSource | None]:
+        """What a worker needs to run the job; besides, how to open its records if only this process can.
+
+        The request is checked again: the job may be of an older version, the tables may have changed.
+        """
+        request, target = await self._inventory.check(
+            job.format, job.target, job.filters, job.options, tenant_id
+        )
+        location = self._sources.location
+        run = Run(
+            request,
+            target,
+            str(self._files.root),
+            self._files.folder(job.created_at),
+            stem_of(job.id, attempt),
+            sqlite=location if isinstance(location, SqliteLocation) else None,
+            postgres=location if isinstance(location, PostgresLocation) else None,
+        )
+        if not self._sources.only_here(request):
+            return run, None
+
+        def open_here(adjustments: Adjustments, check: Check) -> Source:
+            return self._sources.open(request, target, adjustments, check)
+
+        return run, open_here
