@@ -11,14 +11,22 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from arkham_shard_export import __version__
 from arkham_shard_export.errors import ExportError
+from arkham_shard_export.pipeline import Outcome
+from arkham_shard_export.pipeline.direct import export_directly
+from arkham_shard_export.ports import Sink
 from arkham_shard_export.settings import Settings
+from arkham_shard_export.sinks.file import FileSink
+from arkham_shard_export.sinks.stream import StreamSink
+from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
 from arkham_shard_export.standalone.errors import HostNotStarted
+from arkham_shard_export.standalone.tables import sqlite_paths
 
 DEFAULT_DATA = "arkham-data"
 DEFAULT_PORT = 8100
@@ -220,12 +228,6 @@ def _seed(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     """Write one export straight from the database: the same records, checks and files as a job's."""
     _check_url(options.database_url)
-    from arkham_shard_export.pipeline.direct import export_directly
-    from arkham_shard_export.sinks.file import FileSink
-    from arkham_shard_export.sinks.stream import StreamSink
-    from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
-    from arkham_shard_export.standalone.tables import sqlite_paths
-
     location: Location
     if options.database_url:
         location = PostgresLocation(options.database_url)
@@ -234,7 +236,8 @@ def _export(options: argparse.Namespace) -> int:
         if not main_file.exists():
             raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
         location = SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
-    arguments = (
+    write = partial(
+        export_directly,
         options.format,
         options.target,
         _pairs(options.filter, "--filter"),
@@ -242,15 +245,10 @@ def _export(options: argparse.Namespace) -> int:
         location,
     )
     if options.output == "-":
-        outcome = export_directly(*arguments, StreamSink(sys.stdout.buffer))
+        outcome = write(StreamSink(sys.stdout.buffer))
         sys.stdout.buffer.flush()
     else:
-        output = Path(options.output)
-        if not output.parent.is_dir():
-            raise CommandFailed(f"There is no folder {output.parent} to write {output.name} in.")
-        with FileSink(output.parent, "", output.name) as sink:
-            outcome = export_directly(*arguments, sink)
-            sink.commit("")
+        outcome = _export_to_path(write, Path(options.output))
     account = outcome.completeness
     print(
         f"{outcome.record_count} of {account['expected']} records written, {account['skipped']} skipped.",
@@ -263,6 +261,19 @@ def _export(options: argparse.Namespace) -> int:
     for each in outcome.adjustments:
         print(f"  adjusted {each['count']}: {each['reason']}", file=sys.stderr)
     return 0
+
+
+def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
+    """A file appears whole or not at all; anything else that is there already (a pipe, a device) is written to."""
+    if not output.parent.is_dir():
+        raise CommandFailed(f"There is no folder {output.parent} to write {output.name} in.")
+    if output.exists() and not output.is_file():
+        with output.open("wb") as stream:
+            return write(StreamSink(stream))
+    with FileSink(output.parent, "", output.name) as sink:
+        outcome = write(sink)
+        sink.commit("")
+    return outcome
 
 
 def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,9 @@ except ImportError:
             return None
 
 
+RETRY_START_SECONDS = 1.0
+"""Requests within this time of a start that failed are refused without another try."""
+
 log = logging.getLogger(__name__)
 
 
@@ -77,6 +81,8 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._host: Host | None = None
         self._service: JobService | None = None
         self._starting = asyncio.Lock()
+        self._refused: ServiceUnavailable | None = None
+        self._refused_at = 0.0
         self._sources: dict[str, Target | RecordSource] = {}
 
     # Life in the host
@@ -120,7 +126,13 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             return self._service
         async with self._starting:
             if self._service is None:
-                self._service = await self._started()
+                if self._refused is not None and time.monotonic() - self._refused_at < RETRY_START_SECONDS:
+                    raise self._refused
+                try:
+                    self._service = await self._started()
+                except ServiceUnavailable as error:
+                    self._refused, self._refused_at = error, time.monotonic()
+                    raise
             return self._service
 
     async def _started(self) -> JobService:

@@ -1,4 +1,5 @@
-"""What can be exported, as data: the six targets over the peers' tables. A new target is one literal here.
+"""What can be exported, as data: the six targets over the peers' tables. A new target is one literal here;
+what cannot be said as data (scores, gaps, groups) is attached in `sources.tables`.
 
 How records are read is the business of `sources`, how they look in a file that of `formats`.
 """

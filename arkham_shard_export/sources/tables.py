@@ -129,7 +129,7 @@ class TableSource:
         ]
         if grid:
             attachments.append(Computed(SCORES, matrix_scores, [each.column for each in attachments]))
-        if record_set.table is TIMELINE_EVENTS and self._extent.tabular:
+        if record_set.table == TIMELINE_EVENTS and self._extent.tabular:
             names = Relation("entity_names", ENTITIES, ("id",))
             attachments.append(Names(self._conditions, names, "entities", self._canonical))
         return attachments

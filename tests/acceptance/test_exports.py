@@ -227,6 +227,18 @@ def test_a_timeline_with_annexes_as_csv_is_a_zip(host: RunningHost) -> None:
     assert names == ["timeline.csv", "conflicts.csv", "gaps.csv", "groups.csv"]
 
 
+def test_events_in_a_csv_name_their_entities(host: RunningHost) -> None:
+    _, file = host.export("timeline", "csv")
+    header, *rows = csv_rows(file.content)
+    names = dict(host.query("SELECT id, name FROM arkham_entities"))
+    named = 0
+    for row in rows:
+        ids = json.loads(row[header.index("entities")] or "[]")
+        assert json.loads(row[header.index("entity_names")]) == [names.get(each) for each in ids]
+        named += len(ids)
+    assert named
+
+
 def test_matrix_scores_follow_the_definition(host: RunningHost) -> None:
     _, file = host.export("matrix", "json")
     for record in json.loads(file.content)["records"]:

@@ -276,9 +276,47 @@ def test_a_declared_table_can_be_registered_too(small_host: RunningHost) -> None
         filters=(Filter("status", "status"),),
     )
     small_host.shard.register_source("statements", statements)
-    job, file = small_host.export("custom", "json", options={"sort_by": "created_at", "max_records": 5})
+    small_host.shard.register_source("notes", Notes())
+    options = {"sort_by": "created_at", "max_records": 5}
+    job, file = small_host.export("custom", "json", filters={"source": "statements"}, options=options)
     assert job["record_count"] == 5
+    assert job["filters"] == {"source": "statements"}
     assert len(json.loads(file.content)["records"]) == 5
+    status = small_host.query("SELECT CAST(status AS text) FROM arkham_claims LIMIT 1")[0][0]
+    job, _ = small_host.export("custom", "csv", filters={"source": "statements", "status": status})
+    assert 0 < job["record_count"] < 60
+    answer = small_host.client.get("/api/export/targets")
+    (custom,) = [each for each in answer.json() if each["target"] == "custom"]
+    assert custom["estimated_record_count"] == 1260
+    assert custom["supports_filters"][0] == "source"
+
+
+def test_a_registered_source_that_fails_does_not_hide_the_targets(small_host: RunningHost) -> None:
+    class Failing(Notes):
+        def count(self, filters: Mapping[str, tuple[str, ...]], tenant_id: str | None) -> int:
+            raise RuntimeError("the notes are locked")
+
+    small_host.shard.register_source("notes", Failing())
+    answer = small_host.client.get("/api/export/targets")
+    assert answer.status_code == 200
+    assert "the notes are locked" in answer.json()[-1]["description"]
+
+
+def test_a_custom_source_that_waits_for_ever_can_be_cancelled(small_host: RunningHost) -> None:
+    class Waiting(Notes):
+        async def records(
+            self, filters: Mapping[str, tuple[str, ...]], tenant_id: str | None
+        ) -> AsyncIterator[Mapping[str, Any]]:
+            await asyncio.Event().wait()
+            yield {}
+
+    small_host.shard.register_source("notes", Waiting())
+    job_id = small_host.post("custom", "json").json()["id"]
+    deadline = time.monotonic() + 30
+    while small_host.client.get(f"/api/export/jobs/{job_id}").json()["status"] == "pending":
+        assert time.monotonic() < deadline
+    assert small_host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
+    assert small_host.wait(job_id)["status"] == "cancelled"
 
 
 def test_a_custom_source_that_lies_about_its_count_fails_the_job(small_host: RunningHost) -> None:

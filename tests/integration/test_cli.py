@@ -1,0 +1,136 @@
+"""The command line as a person meets it: what it writes, and what it says when asked for the wrong thing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from arkham_shard_export.standalone.app import sole_server
+from arkham_shard_export.standalone.seed import seed_sqlite
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    seed_sqlite(folder, 40)
+    return folder
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "arkham_shard_export.cli", *arguments],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+        check=False,
+    )
+
+
+def test_an_export_goes_to_standard_output_and_its_account_beside_it(data_dir: Path) -> None:
+    ran = run("export", "claims", "--format", "json", "--data", str(data_dir), "--option", "max_records=3")
+    assert ran.returncode == 0
+    assert len(json.loads(ran.stdout)["records"]) == 3
+    assert b"3 of 40 records written, 37 skipped." in ran.stderr
+    assert b"max_records is 3" in ran.stderr
+
+
+def test_an_export_to_a_file_is_whole_and_one_to_a_pipe_leaves_the_pipe(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "claims.csv"
+    assert (
+        run("export", "claims", "--format", "csv", "--data", str(data_dir), "-o", str(output)).returncode == 0
+    )
+    assert len(list(csv.reader(io.StringIO(output.read_text("utf-8"), newline="")))) == 41
+    assert [path.name for path in tmp_path.iterdir()] == ["claims.csv"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert (
+        run("export", "claims", "--format", "csv", "--data", str(data_dir), "-o", str(pipe)).returncode == 0
+    )
+    reader.join()
+    assert read == [output.read_bytes()]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["export", "claim", "--format", "csv"],
+            "Target 'claim' is not available. Valid: documents, entities",
+        ),
+        (
+            ["export", "claims", "--format", "pdf"],
+            "Format 'pdf' is not available for claims. Valid: json, csv.",
+        ),
+        (
+            ["export", "claims", "--format", "csv", "--filter", "status"],
+            "--filter 'status' must be NAME=VALUE.",
+        ),
+        (
+            ["export", "claims", "--format", "csv", "--filter", "state=x"],
+            "Unknown filter 'state' for claims.",
+        ),
+        (
+            ["export", "claims", "--format", "csv", "-o", "/no/such/folder/x.csv"],
+            "There is no folder /no/such/folder",
+        ),
+        (["export", "claims", "--format", "csv", "--database-url", "mysql://x"], "use postgresql://"),
+        (["seed", "--records", "0"], "cannot seed 0 records"),
+        (["serve", "--port", "99999"], "Cannot listen on 127.0.0.1:99999"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    data_dir: Path, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    folder = data_dir if arguments[0] == "export" else tmp_path
+    ran = run(*arguments, "--data", str(folder))
+    assert ran.returncode == 1
+    assert told in ran.stderr.decode()
+    assert ran.stderr.startswith(b"arkham-export: ")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_an_export_without_a_database_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    ran = run("export", "claims", "--format", "csv", "--data", str(tmp_path / "none"))
+    assert ran.returncode == 1
+    assert b"arkham-export serve --demo" in ran.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_data_folder_is_served_once(data_dir: Path) -> None:
+    with sole_server(data_dir):
+        ran = run("serve", "--port", "0", "--data", str(data_dir))
+    assert ran.returncode == 1
+    assert b"is served by another process" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    ran = run("serve", "--data", str(tmp_path), ARKHAM_EXPORT_CONCURRENCY="many")
+    assert ran.returncode == 1
+    assert b"ARKHAM_EXPORT_CONCURRENCY='many' is not a number" in ran.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_the_export_quietly(data_dir: Path) -> None:
+    command = f"{sys.executable} -m arkham_shard_export.cli export claims --format csv --data {data_dir} | head -c 10"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=True)
+    assert ran.stdout == b"id,text,cl"
+    assert b"Traceback" not in ran.stderr
+
+
+def test_wrong_usage_exits_with_two() -> None:
+    assert run("export").returncode == 2
+    assert run("no-such-command").returncode == 2

@@ -1,0 +1,132 @@
+"""The embedded runner when things go wrong at the worst moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arkham_shard_export.settings import Settings
+from arkham_shard_export.standalone.seed import seed_sqlite
+from tests.hosts import RunningHost, standalone
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    seed_sqlite(tmp_path, 60)
+    return tmp_path
+
+
+def fail_once(host: RunningHost, method: str, marker: str) -> list[str]:
+    """Make the host's database service fail once, at the first statement that holds the marker."""
+    service = host.frame.database
+    call = getattr(service, method)
+    failed: list[str] = []
+
+    async def failing(sql: str, params: Any = None) -> Any:
+        if marker in sql and not failed:
+            failed.append(sql)
+            raise OSError("the database is gone")
+        return await call(sql, params)
+
+    setattr(service, method, failing)
+    return failed
+
+
+def test_a_job_cancelled_before_its_work_began_leaves_its_place_to_others(data_dir: Path) -> None:
+    with standalone(data_dir) as host:
+        service = host.shard._service
+
+        async def create_and_cancel() -> None:
+            for passes in range(12):
+                job = await service.create("json", "claims", {}, {}, created_by="x", tenant_id=None)
+                for _ in range(passes):
+                    await asyncio.sleep(0)
+                await host.shard.cancel_job(job.id)
+
+        host.run(create_and_cancel())
+        job, _ = host.export("claims", "csv")
+        assert job["record_count"] == 60
+        assert service.runner._running == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "marker"),
+    [
+        ("fetch_one", "SELECT status, runner"),
+        ("fetch_one", "SELECT id, format"),
+        ("fetch_all", "SELECT id, tenant_id FROM arkham_export_jobs"),
+        ("execute", "started_at = ?"),
+        ("execute", "completed_at = ?"),
+    ],
+)
+def test_a_database_that_fails_once_leaves_no_job_behind(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, method: str, marker: str
+) -> None:
+    monkeypatch.setenv("ARKHAM_EXPORT_POLL_SECONDS", "0.1")
+    with standalone(data_dir) as host:
+        failed = fail_once(host, method, marker)
+        job_id = host.run(host.shard.create_export_job("json", "claims")).id
+        deadline = time.monotonic() + 30
+        while host.query("SELECT status FROM arkham_export_jobs WHERE id = ?", (job_id,)) != [("completed",)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert failed
+        assert host.wait(job_id)["record_count"] == 60
+        events = host.events_of(job_id)
+        assert events.count("export.job.completed") == events.count("export.file.created") == 1
+
+
+def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:
+    with standalone(data_dir) as host:
+        host.query(
+            "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, metadata) VALUES"
+            " ('left-behind', 'json', 'claims', 'processing', '2026-01-01T00:00:00+00:00',"
+            ' \'{"progress": {"phase": "writing", "done": 1, "expected": 2}, "note": "kept"}\')'
+        )
+        host.shard._service.runner.wake()
+        job = host.wait("left-behind")
+        assert job["status"] == "completed"
+        assert "progress" not in job["metadata"]
+        assert job["metadata"]["note"] == "kept"
+
+
+def test_a_slow_subscriber_keeps_no_event_from_those_behind_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arkham_shard_export.jobs.publisher.SLOW_SECONDS", 0.05)
+    with standalone(data_dir) as host:
+        behind: list[str] = []
+
+        async def slow(event: dict[str, Any]) -> None:
+            await asyncio.sleep(0.2)
+
+        host.run(host.frame.events.subscribe("export.job.*", slow))
+        host.run(
+            host.frame.events.subscribe("export.job.*", lambda event: behind.append(event["event_type"]))
+        )
+        host.export("claims", "json")
+        deadline = time.monotonic() + 30
+        while behind != ["export.job.created", "export.job.started", "export.job.completed"]:
+            assert time.monotonic() < deadline, behind
+            time.sleep(0.02)
+
+
+def test_an_old_row_in_an_unknown_state_is_shown_as_failed(data_dir: Path) -> None:
+    with standalone(data_dir) as host:
+        host.query(
+            "INSERT INTO arkham_export_jobs (id, format, target, status, created_at) VALUES"
+            " ('from-before', 'pdf', 'claims', 'queued', '2024-01-01T00:00:00+00:00')"
+        )
+        job = host.client.get("/api/export/jobs/from-before").json()
+        assert (job["status"], "queued" in job["error"]) == ("failed", True)
+        assert host.client.get("/api/export/jobs").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "99999999", "-1", "soon"])
+def test_a_retention_that_no_date_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ARKHAM_EXPORT_RETENTION_HOURS"):
+        Settings.from_environment({"ARKHAM_EXPORT_RETENTION_HOURS": text})
