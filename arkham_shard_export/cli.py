@@ -265,6 +265,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
     """A file appears whole or not at all; anything else that is there already (a pipe, a device) is written to."""
+    output = output.resolve()
     if not output.parent.is_dir():
         raise CommandFailed(f"There is no folder {output.parent} to write {output.name} in.")
     if output.exists() and not output.is_file():

@@ -62,8 +62,9 @@ except ImportError:
             return None
 
 
+SLOW_START_SECONDS = 0.1
 RETRY_START_SECONDS = 1.0
-"""Requests within this time of a start that failed are refused without another try."""
+"""Requests within this time of a start that failed slowly are refused without another try."""
 
 log = logging.getLogger(__name__)
 
@@ -128,10 +129,12 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             if self._service is None:
                 if self._refused is not None and time.monotonic() - self._refused_at < RETRY_START_SECONDS:
                     raise self._refused
+                began = time.monotonic()
                 try:
                     self._service = await self._started()
                 except ServiceUnavailable as error:
-                    self._refused, self._refused_at = error, time.monotonic()
+                    slow = time.monotonic() - began > SLOW_START_SECONDS
+                    self._refused, self._refused_at = (error if slow else None), time.monotonic()
                     raise
             return self._service
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 
-from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.formats import specs
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportOptions, FormatInfo, TargetInfo
@@ -23,6 +23,8 @@ from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.targets import TARGETS
 
 CATALOG_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class Inventory:
@@ -67,15 +69,17 @@ class Inventory:
         total, told = 0, []
         filters = {SOURCE_FILTER: None}
         for name in sorted(names):
-            target = self._sources.declared(name)
-            filters |= dict.fromkeys(target.filter_names)
-            request = ExportRequest("json", CUSTOM, {}, ExportOptions(), tenant_id, name)
             try:
+                target = self._sources.declared(name)
+                request = ExportRequest("json", CUSTOM, {}, ExportOptions(), tenant_id, name)
                 with closing(self._sources.open(request, target, Adjustments(), exact=False)) as source:
                     total += sum(each.expected or 0 for each in source.sections() if each.counted)
-                told.append(f"{name} ({target.description})")
-            except SourceFailed as error:
+            except Exception as error:  # whatever another shard does, the six targets are shown
+                log.warning("The registered source %r cannot be counted.", name, exc_info=True)
                 told.append(f"{name} (not available: {error})")
+                continue
+            filters |= dict.fromkeys(target.filter_names)
+            told.append(f"{name} ({target.description})")
         return TargetInfo(
             target=CUSTOM,
             name="Custom",

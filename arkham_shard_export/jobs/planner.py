@@ -5,7 +5,7 @@ from __future__ import annotations
 from arkham_shard_export.jobs.files import FileStore, stem_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.messages import Run
-from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportJob
 from arkham_shard_export.pipeline.export import Check
 from arkham_shard_export.pipeline.run import OpenSource
@@ -18,6 +18,10 @@ class Planner:
         self._inventory = inventory
         self._sources = sources
         self._files = files
+
+    def source_known(self, job: ExportJob) -> bool:
+        """Whether the source of a custom job is registered; true for every other job."""
+        return job.target != CUSTOM or job.filters.get(SOURCE_FILTER) in self._sources.registered
 
     async def plan(
         self, job: ExportJob, tenant_id: str | None, attempt: int

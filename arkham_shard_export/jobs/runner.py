@@ -11,7 +11,7 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
@@ -29,8 +29,10 @@ from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.settings import Settings
 
-NOTE_SECONDS = 1.0
+NOTE_SECONDS = 0.5
 """How often the progress of a running job is written to its row."""
+SOURCE_WAIT_SECONDS = 30.0
+SOURCE_LOOK_SECONDS = 0.2
 SETTLE_PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0)
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Runner:
         self._clock = clock
         self.pool = WorkerPool(settings.worker_memory_mib)
         self._running: dict[str, _Running] = {}
+        self._untold: set[str] = set()
         self._wake = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -81,10 +84,12 @@ class Runner:
             if job_id in self._running:
                 continue
             job = await self._store.get(job_id, EVERYTHING)
-            if job is None:
+            if job is None or job.status is not ExportStatus.PROCESSING or job_id in self._running:
+                continue
+            if not await self._store.hand_back(job, None, uuid4().hex):
+                # It ended meanwhile, and its file is not to be removed.
                 continue
             self._files.remove_attempts(job_id, job.created_at, attempts)
-            await self._store.hand_back(job, None, uuid4().hex)
             log.warning("Export job %s was left running by nobody; it runs again.", job_id)
 
     def wake(self) -> None:
@@ -136,13 +141,23 @@ class Runner:
             return
         for job_id, tenant_id in await self._store.pending(free):
             token = uuid4().hex
-            attempt = await self._store.claim(job_id, token, self._clock())
+            with self._untold_if_lost(job_id):
+                attempt = await self._store.claim(job_id, token, self._clock())
             if attempt is None:
                 continue
             running = self._running[job_id] = _Running()
             work = self._see_through(running, job_id, tenant_id, token, attempt)
             running.task = asyncio.create_task(work, name=f"arkham-export-{job_id}")
             running.task.add_done_callback(lambda _task, job_id=job_id: self._ended(job_id))  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def _untold_if_lost(self, job_id: str) -> Iterator[None]:
+        """A job whose first attempt the database lost before its start was announced: the next one announces it."""
+        try:
+            yield
+        except ServiceUnavailable:
+            self._untold.add(job_id)
+            raise
 
     def _ended(self, job_id: str) -> None:
         del self._running[job_id]
@@ -152,11 +167,14 @@ class Runner:
         self, running: _Running, job_id: str, tenant_id: str | None, token: str, attempt: Attempt
     ) -> None:
         started = time.monotonic()
-        job = await self._store.get(job_id, EVERYTHING)
+        first = attempt.number == 1 or job_id in self._untold
+        with self._untold_if_lost(job_id):
+            job = await self._store.get(job_id, EVERYTHING)
+        self._untold.discard(job_id)
         if job is None or job.status is not ExportStatus.PROCESSING:
             return
         job.metadata.pop("progress", None)
-        if attempt.number == 1:
+        if first:
             self._publisher.publish("export.job.started", job_id=job_id, format=job.format, target=job.target)
         try:
             answer = await self._run(running, job, tenant_id, token, attempt)
@@ -186,6 +204,7 @@ class Runner:
             )
         noted = _Noting(self._store, job, token)
         try:
+            await self._source_registered(job)
             run, open_here = await self._planner.plan(job, tenant_id, attempt.number)
             if open_here is None:
                 return await self.pool.run(run, noted.progressed)
@@ -203,6 +222,13 @@ class Runner:
             return Failed(f"The export could not be run ({type(error).__name__}).")
         finally:
             await noted.end()
+
+    async def _source_registered(self, job: ExportJob) -> None:
+        """Shards start in any order: the one whose records are asked for may register them after us."""
+        deadline = time.monotonic() + SOURCE_WAIT_SECONDS
+        # Registering is a plain call of another shard, with no event to wait for.
+        while not self._planner.source_known(job) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(SOURCE_LOOK_SECONDS)
 
     async def _in_thread(
         self, running: _Running, run: Run, open_here: OpenSource, on_progress: Callable[[Progressed], None]

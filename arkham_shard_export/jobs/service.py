@@ -16,6 +16,7 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
+    ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.files import FileStore, download_name
@@ -143,16 +144,16 @@ class JobService:
         """Cancel a pending or running job; a finished one stays as it is. Returns when the work has stopped."""
         job = await self.get(job_id, scope)
         if job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING):
-            ended = await self.jobs.finish(
-                job_id,
-                None,
-                uuid4().hex,
-                ExportStatus.CANCELLED,
-                {
-                    "completed_at": time_text(self._clock()),
-                    "metadata": json_text(without_progress(job.metadata)),
-                },
-            )
+            token = uuid4().hex
+            changes = {
+                "completed_at": time_text(self._clock()),
+                "metadata": json_text(without_progress(job.metadata)),
+            }
+            try:
+                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
+            except ServiceUnavailable:
+                # The change may have been made although its result was not seen; the token tells.
+                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
             if ended:
                 await self.runner.cancel(job_id)
                 self._publisher.publish("export.job.cancelled", job_id=job_id)

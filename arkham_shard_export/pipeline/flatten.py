@@ -39,7 +39,7 @@ def flattened(
 
     `observe` is called with the rows of each batch of the first reading, and may raise to end it.
     """
-    if section.layout is not Layout.RECORDS:
+    if section.layout is Layout.INDEX:
         return section
     plans = _discover(section, observe)
     declared = {column.name for column in section.columns}

@@ -143,4 +143,4 @@ class Names:
         table = self._conditions.dialect.table(self._relation.table)
         key = self._conditions.dialect.text("id", catalog["id"])
         sql = f"SELECT {key} AS c0, {column('name')} AS c1 FROM {table} AS t WHERE {where.sql}"
-        return dict(self._conditions.snapshot.fetch(sql, where.params))
+        return {str(key): name for key, name in self._conditions.snapshot.fetch(sql, where.params)}

@@ -15,6 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from concurrent.futures import wait
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -74,9 +75,13 @@ class CustomSource:
         self._loop = loop
 
     def sections(self) -> list[Section]:
-        matched = int(
-            self._guarded(lambda: self._registered.count(self._selection.filters, self._selection.tenant_id))
+        matched = self._guarded(
+            lambda: self._registered.count(self._selection.filters, self._selection.tenant_id)
         )
+        if type(matched) is not int or matched < 0:
+            raise SourceFailed(
+                f"The source {self._registered.name!r} failed: it counted {matched!r} records."
+            )
         limit = self._selection.max_records
         skips: tuple[Skip, ...] = ()
         if limit is not None and matched > limit:
@@ -92,19 +97,16 @@ class CustomSource:
             future = asyncio.run_coroutine_threadsafe(_awaited(result), self._loop)
         except Exception as error:
             raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
-        while True:
-            try:
-                return future.result(BATCH_SECONDS)
-            except TimeoutError as error:
-                if future.done():
-                    raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
-            except Exception as error:
-                raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
+        while not wait([future], BATCH_SECONDS).done:
             try:
                 self._check()
             except BaseException:
                 future.cancel()
                 raise
+        try:
+            return future.result()
+        except Exception as error:
+            raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
 
     def _read(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         canonical = Canonical(self._adjustments)

@@ -5,6 +5,7 @@ Marks are `?`, filled left to right, in both: it is what the host's service unde
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -52,6 +53,10 @@ class Dialect(Protocol):
 
     def text(self, name: str, column_type: str) -> str:
         """The column as text, to compare with texts whatever its type."""
+        ...
+
+    def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        """A mark, and those of the keys that a column of this type can hold, so that an index on it serves."""
         ...
 
     def members(self, name: str, column_type: str) -> str:
@@ -133,6 +138,9 @@ class SqliteDialect:
     def text(self, name: str, column_type: str) -> str:
         return column(name)
 
+    def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        return "?", list(keys)
+
     def members(self, name: str, column_type: str) -> str:
         text = column(name)
         return (
@@ -141,6 +149,8 @@ class SqliteDialect:
         )
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SHORT_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _PLAIN_TEXT = ("text", "character varying", "character")
 _DATE_TEXT = (
     r"^(?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
@@ -218,6 +228,14 @@ class PostgresDialect:
     def text(self, name: str, column_type: str) -> str:
         plain = column_type.split("(")[0] in _PLAIN_TEXT
         return column(name) if plain else f"CAST({column(name)} AS text)"
+
+    def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        texts = [str(key) for key in keys]
+        if column_type == "uuid":
+            return "CAST(? AS uuid)", [text for text in texts if _UUID.fullmatch(text)]
+        if self.kind(column_type) is Kind.INTEGER:
+            return "CAST(? AS bigint)", [text for text in texts if _SHORT_INTEGER.fullmatch(text)]
+        return "?", texts
 
     def members(self, name: str, column_type: str) -> str:
         if column_type.endswith("[]"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -119,14 +119,34 @@ class Conditions:
             where.add(f"{column('tenant_id')} = {mark}", self.selection.tenant_id)
         return where
 
-    def related(self, relation: Relation, foreign_key: str, keys: list[Any]) -> Where:
+    def keyed(self, table: Table, name: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        """Whether the column holds one of the keys, whatever the types of both; 1 = 0 where it can hold none."""
+        column_type = (self.catalog(table) or {})[name]
+        mark, fitting = self.dialect.keys(column_type, keys)
+        if not fitting:
+            return "1 = 0", []
+        return f"{column(name)} IN ({', '.join([mark] * len(fitting))})", fitting
+
+    def related(self, relation: Relation, foreign_key: str, keys: Sequence[Any]) -> Where:
         where = self.visible(relation.table)
-        where.add(f"{column(foreign_key)} IN ({', '.join('?' * len(keys))})", *keys)
+        sql, params = self.keyed(relation.table, foreign_key, keys)
+        where.add(sql, *params)
         if foreign_key != relation.foreign_keys[0]:
             # A row that points at its own record twice belongs to it once.
             first = column(relation.foreign_keys[0])
             where.add(f"{first} IS NULL OR {first} <> {column(foreign_key)}")
         return where
+
+    def _points_into(self, table: Table, name: str, other: Table, where: Where) -> tuple[str, list[Any]]:
+        """Whether the column holds the id of a row of the other table that fulfils the condition."""
+        own, others = (self.catalog(table) or {})[name], (self.catalog(other) or {})["id"]
+        same = own == others
+        left = column(name) if same else self.dialect.text(name, own)
+        right = column("id") if same else self.dialect.text("id", others)
+        return (
+            f"{left} IN (SELECT {right} FROM {self.dialect.table(other)} AS t WHERE {where.sql})",
+            where.params,
+        )
 
     def order(self, record_set: RecordSet, default: bool = True) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """ORDER BY expressions, NULLs last, ties by id; empty for storage order."""
@@ -188,12 +208,9 @@ class Conditions:
             else:
                 into.add(f"{self.dialect.text(each.column, catalog[each.column])} IN ({marks})", *values)
         if record_set.parent is not None and parent_where.parts:
-            parent = self.dialect.table(record_set.parent.table)
-            where.add(
-                f"{column(record_set.parent.foreign_key)} IN (SELECT {column('id')} FROM {parent} AS t"
-                f" WHERE {parent_where.sql})",
-                *parent_where.params,
-            )
+            parent = record_set.parent
+            sql, params = self._points_into(record_set.table, parent.foreign_key, parent.table, parent_where)
+            where.add(sql, *params)
 
     def _dates(self, where: Where, record_set: RecordSet) -> None:
         catalog = self.catalog(record_set.table) or {}
@@ -241,11 +258,9 @@ class Conditions:
         self._dates(inner, nodes)
         if not inner.parts:
             return
-        table = self.dialect.table(nodes.table)
         for end in record_set.ends_in:
-            where.add(
-                f"{column(end)} IN (SELECT {column('id')} FROM {table} AS t WHERE {inner.sql})", *inner.params
-            )
+            sql, params = self._points_into(record_set.table, end, nodes.table, inner)
+            where.add(sql, *params)
 
 
 def count(snapshot: Snapshot, table: str, where: Where) -> int:

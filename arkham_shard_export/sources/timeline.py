@@ -128,11 +128,11 @@ class Annexes:
         known: set[Any] = set()
         for start in range(0, len(ids), 500):
             some = ids[start : start + 500]
+            chosen, params = self._conditions.keyed(self._events.table, "id", some)
+            where = Where([chosen, *self._included.parts], [*params, *self._included.params])
             key = self._dialect.text("id", self._catalog["id"])
-            where = Where([f"{key} IN ({', '.join('?' * len(some))})", *self._included.parts])
-            params = [*some, *self._included.params]
             sql = f"SELECT {key} FROM {self._table} AS t WHERE {where.sql}"
-            known.update(row[0] for row in self._snapshot.fetch(sql, params))
+            known.update(str(row[0]) for row in self._snapshot.fetch(sql, where.params))
         return known
 
     def _dated(self) -> Iterator[tuple[str, datetime | None]]:
@@ -151,7 +151,7 @@ class Annexes:
         )
         for rows in self._snapshot.stream(query):
             for key, value in rows:
-                yield key, None if value is None else parse_instant(canonical_timestamp(value))
+                yield str(key), None if value is None else parse_instant(canonical_timestamp(value))
 
     def gaps(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         return _only(GAP_COLUMNS, names, self._gaps())
@@ -209,7 +209,7 @@ class Annexes:
         )
         params = [*names.params, *self._included.params, *date_params]
         for rows in self._snapshot.stream_sql(sql, params):
-            yield from rows
+            yield from ((group, named, str(event_id)) for group, named, event_id in rows)
 
     def entities(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
         """Id and name of every entity that an included event names."""

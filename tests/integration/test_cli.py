@@ -62,6 +62,14 @@ def test_an_export_to_a_file_is_whole_and_one_to_a_pipe_leaves_the_pipe(
     reader.join()
     assert read == [output.read_bytes()]
     assert pipe.is_fifo()
+    link = tmp_path / "link.csv"
+    link.symlink_to(output)
+    output.write_text("before")
+    assert (
+        run("export", "claims", "--format", "csv", "--data", str(data_dir), "-o", str(link)).returncode == 0
+    )
+    assert link.is_symlink()
+    assert output.read_bytes() == read[0]
 
 
 @pytest.mark.parametrize(

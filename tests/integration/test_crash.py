@@ -20,7 +20,8 @@ import pytest
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from tests.hosts import END_SECONDS, RunningHost, standalone
 
-RECORDS = 6000
+RECORDS = 12_000
+"""So many matrices take seconds, which leaves time to look, to kill and to cancel."""
 
 
 def free_port() -> int:

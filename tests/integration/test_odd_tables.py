@@ -58,6 +58,37 @@ def test_keys_that_are_numbers_on_one_side_and_texts_on_the_other_meet(tmp_path:
         assert (record["id"], [page["id"] for page in record["pages"]]) == (1, ["p"])
 
 
+def test_events_and_entities_with_numbers_for_keys_are_followed(tmp_path: Path) -> None:
+    with standalone(tmp_path) as host:
+        for statement in (
+            "DROP TABLE arkham_entities",
+            "CREATE TABLE arkham_entities (id INTEGER PRIMARY KEY, name TEXT)",
+            "INSERT INTO arkham_entities VALUES (1, 'Ana')",
+            "DROP TABLE arkham_timeline_events",
+            "CREATE TABLE arkham_timeline_events (id INTEGER PRIMARY KEY, date_start TEXT, entities JSON)",
+            "INSERT INTO arkham_timeline_events VALUES (10, '2024-01-01', '[\"1\"]'), (11, '2024-02-15', NULL)",
+            "INSERT INTO arkham_timeline_conflicts (id, event_ids) VALUES ('c', '[\"10\"]')",
+        ):
+            host.query(statement)
+        options = {"include_conflicts": True, "include_gaps": True, "group_by": "entity", "max_records": 1}
+        _, file = host.export("timeline", "json", options=options)
+        document = json.loads(file.content)
+        assert [each["id"] for each in document["conflicts"]] == ["c"]
+        assert [each["event_ids"] for each in document["groups"]] == [["10"]]
+        _, file = host.export("timeline", "csv")
+        header, first, _ = csv.reader(io.StringIO(file.text, newline=""))
+        assert first[header.index("entity_names")] == '["Ana"]'
+
+
+def test_a_matrix_as_json_is_flattened_too(tmp_path: Path) -> None:
+    seed_sqlite(tmp_path, 20)
+    with standalone(tmp_path) as host:
+        _, file = host.export("matrix", "json", options={"flatten": True})
+        records = json.loads(file.content)["records"]
+        assert any(name.startswith(("metadata.", "settings.")) for name in records[0])
+        assert isinstance(records[0]["evidence"], list)
+
+
 @pytest.fixture
 def odd_host(tmp_path: Path, postgres_url: str) -> RunningHost:
     """ArkhamFrame with UUID keys, arrays, enumerations and a question mark in a column's name."""
@@ -78,8 +109,13 @@ def odd_host(tmp_path: Path, postgres_url: str) -> RunningHost:
             " ('6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0001', 'Ana', 'PERSON')",
             "INSERT INTO arkham_timeline_events (id, date_start, text, entities) VALUES"
             " ('6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0002', '2024-01-01', 'first',"
-            " ARRAY['6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0001', '6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0001']),"
+            " ARRAY['6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0001', '6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0001', 'no uuid']),"
             " ('6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0003', '2024-05-01', 'second', NULL)",
+            "UPDATE arkham_claims SET entity_ids = NULL",
+            "TRUNCATE arkham_frame.pages",
+            "ALTER TABLE arkham_frame.pages ALTER COLUMN document_id TYPE BIGINT USING NULL",
+            "INSERT INTO arkham_frame.documents (id, filename) VALUES ('77', 'x.pdf')",
+            "INSERT INTO arkham_frame.pages (id, document_id, page_number) VALUES ('p', 77, 1)",
             "INSERT INTO arkham_timeline_conflicts (id, event_ids) VALUES"
             " ('c', '[\"6f1f3bd0-93c6-4f0e-8d84-1c1c3d1e0002\"]')",
         ):
@@ -94,10 +130,11 @@ def test_uuid_keys_and_arrays_of_postgresql_are_followed(odd_host: RunningHost) 
     _, file = odd_host.export("timeline", "json", options=options)
     document = json.loads(file.content)
     assert [record["id"] for record in document["records"]] == [first, second]
-    assert document["records"][0]["entities"] == [ana, ana]
+    assert document["records"][0]["entities"] == [ana, ana, "no uuid"]
     assert document["entities"] == {ana: "Ana"}
     assert [(each["key"], each["name"], each["event_ids"]) for each in document["groups"]] == [
         (ana, "Ana", [first]),
+        ("no uuid", None, [first]),
         (None, None, [second]),
     ]
     assert [(gap["before_event_id"], gap["after_event_id"]) for gap in document["gaps"]] == [(first, second)]
@@ -107,6 +144,16 @@ def test_uuid_keys_and_arrays_of_postgresql_are_followed(odd_host: RunningHost) 
     assert [each["id"] for each in document["conflicts"]] == ["c"]
     _, file = odd_host.export("timeline", "csv")
     assert "Ana" in file.text
+
+
+def test_relations_over_keys_of_two_types_meet(odd_host: RunningHost) -> None:
+    _, file = odd_host.export("documents", "json")
+    pages = {
+        record["id"]: [page["id"] for page in record["pages"]]
+        for record in json.loads(file.content)["records"]
+    }
+    assert pages.pop("77") == ["p"]
+    assert not any(pages.values())
 
 
 def test_enumerations_filter_by_their_text_and_any_column_name_is_read(odd_host: RunningHost) -> None:

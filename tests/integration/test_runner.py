@@ -77,7 +77,44 @@ def test_a_database_that_fails_once_leaves_no_job_behind(
         assert failed
         assert host.wait(job_id)["record_count"] == 60
         events = host.events_of(job_id)
-        assert events.count("export.job.completed") == events.count("export.file.created") == 1
+        for event in ("export.job.started", "export.file.created", "export.job.completed"):
+            assert events.count(event) == 1, events
+
+
+def test_a_job_that_ends_while_the_runner_looks_keeps_its_file(data_dir: Path) -> None:
+    """The list of running jobs is old by the time it is looked through."""
+    with standalone(data_dir) as host:
+        service = host.frame.database
+        fetch_all = service.fetch_all
+
+        async def late(sql: str, params: Any = None) -> Any:
+            rows = await fetch_all(sql, params)
+            if "SELECT id, attempts" in sql:
+                await asyncio.sleep(0.2)
+            return rows
+
+        service.fetch_all = late
+        for _ in range(4):
+            job_id = host.post("claims", "json").json()["id"]
+            host.shard._service.runner.wake()
+            job = host.wait(job_id)
+            host.loop.call_soon_threadsafe(host.shard._service.runner.wake)
+            time.sleep(0.3)
+            assert host.client.get(job["download_url"]).status_code == 200
+
+
+def test_a_cancel_whose_answer_was_lost_still_cancels(data_dir: Path) -> None:
+    with standalone(data_dir) as host:
+        service = host.shard._service
+        host.run(service.runner.stop())
+        job_id = host.post("matrix", "json").json()["id"]
+        failed = fail_once(host, "fetch_one", "SELECT status, runner")
+        assert host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
+        assert failed
+        assert host.wait(job_id)["status"] == "cancelled"
+        deadline = time.monotonic() + 30
+        while host.events_of(job_id) != ["export.job.created", "export.job.cancelled"]:
+            assert time.monotonic() < deadline
 
 
 def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:

@@ -302,6 +302,34 @@ def test_a_registered_source_that_fails_does_not_hide_the_targets(small_host: Ru
     assert "the notes are locked" in answer.json()[-1]["description"]
 
 
+@pytest.mark.parametrize("counted", [None, "many", -1, 2.5])
+def test_a_count_that_is_no_number_is_refused(small_host: RunningHost, counted: object) -> None:
+    class Odd(Notes):
+        def count(self, filters: Mapping[str, tuple[str, ...]], tenant_id: str | None) -> Any:
+            return counted
+
+    small_host.shard.register_source("notes", Odd())
+    assert small_host.client.get("/api/export/targets").status_code == 200
+    job = small_host.wait(small_host.post("custom", "json").json()["id"])
+    assert job["status"] == "failed"
+    assert repr(counted) in job["error"]
+
+
+def test_a_custom_job_waits_for_its_source_to_be_registered(small_host: RunningHost) -> None:
+    """Shards start in any order: after a restart the runner may be there before the source."""
+    small_host.query(
+        "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters) VALUES"
+        " ('from-before', 'json', 'custom', 'processing', '2026-01-01T00:00:00+00:00', '{\"source\": \"notes\"}')"
+    )
+    small_host.loop.call_soon_threadsafe(small_host.shard._service.runner.wake)
+    deadline = time.monotonic() + 30
+    while small_host.query("SELECT attempts FROM arkham_export_jobs WHERE id = 'from-before'") != [(1,)]:
+        assert time.monotonic() < deadline
+    small_host.shard.register_source("notes", Notes())
+    job = small_host.wait("from-before")
+    assert (job["status"], job["record_count"]) == ("completed", 1200)
+
+
 def test_a_custom_source_that_waits_for_ever_can_be_cancelled(small_host: RunningHost) -> None:
     class Waiting(Notes):
         async def records(

@@ -160,9 +160,8 @@ def test_several_related_records_stay_together() -> None:
     assert section.columns == columns
 
 
-@pytest.mark.parametrize("layout", [Layout.GRID, Layout.INDEX])
-def test_a_grid_and_a_lookup_are_left_alone(layout: Layout) -> None:
-    section = section_of((META,), [['{"a":1}']], layout=layout)
+def test_a_lookup_is_left_alone() -> None:
+    section = section_of((META,), [['{"a":1}']], layout=Layout.INDEX)
     assert flattened(section, Adjustments()) is section
 
 
