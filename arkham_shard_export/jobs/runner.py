@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
@@ -148,7 +149,7 @@ class Runner:
             running = self._running[job_id] = _Running()
             work = self._see_through(running, job_id, tenant_id, token, attempt)
             running.task = asyncio.create_task(work, name=f"arkham-export-{job_id}")
-            running.task.add_done_callback(lambda _task, job_id=job_id: self._ended(job_id))  # type: ignore[misc]
+            running.task.add_done_callback(partial(self._ended, job_id))
 
     @contextlib.contextmanager
     def _untold_if_lost(self, job_id: str) -> Iterator[None]:
@@ -159,8 +160,11 @@ class Runner:
             self._untold.add(job_id)
             raise
 
-    def _ended(self, job_id: str) -> None:
+    def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self._running[job_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The job stays processing, with nobody running it: the next look hands it back.
+            log.warning("Export job %s was interrupted: %s", job_id, error, exc_info=error)
         self.wake()
 
     async def _see_through(
@@ -185,11 +189,7 @@ class Runner:
                     await self._store.hand_back(job, token, uuid4().hex, interrupted=True)
             raise
         running.settling = True
-        try:
-            await self._settled(running, job, token, answer, started)
-        except ServiceUnavailable:
-            # It stays processing; whoever finds it so with nobody running it hands it back.
-            log.warning("The end of export job %s could not be recorded; it runs again.", job_id)
+        await self._settled(running, job, token, answer, started)
 
     def _remove(self, job: ExportJob, attempt: Attempt) -> None:
         self._files.remove_attempts(job.id, job.created_at, attempt.number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import shutil
 import subprocess
 import sys
 import venv
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,12 +43,40 @@ def test_the_wheel_carries_manifest_page_demo_case_and_type_marker(wheel: Path) 
     assert not [name for name in names if name.startswith(("tests", "docs"))]
 
 
+def core_distributions() -> dict[str, importlib.metadata.Distribution]:
+    """What a bare installation brings: the core dependencies and all of theirs, without any extra."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    waiting = [Requirement(text) for text in importlib.metadata.requires("arkham-shard-export") or []]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (
+            requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
+        ):
+            continue
+        found[name] = importlib.metadata.distribution(name)
+        waiting += [Requirement(text) for text in found[name].requires or []]
+    return found
+
+
+def install_core(site_packages: Path) -> None:
+    """From this environment rather than from a registry: tests reach nothing beyond loopback."""
+    for distribution in core_distributions().values():
+        for file in distribution.files or []:
+            source, target = Path(str(distribution.locate_file(file))), site_packages / file
+            if ".." not in file.parts and source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+
 def test_the_bare_wheel_loads_by_its_entry_point_and_finds_its_manifest(wheel: Path, tmp_path: Path) -> None:
     """Installed with nothing but its core dependencies, without extras and without any host."""
     environment = tmp_path / "bare"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
+    (site_packages,) = environment.glob("lib/python*/site-packages")
+    install_core(site_packages)
+    install = [python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", wheel]
     subprocess.run(install, check=True, capture_output=True)
     script = """
 import importlib.metadata, importlib.util, pathlib, sys
