@@ -34,21 +34,23 @@ _INDEXES = {
 
 
 async def migrate(database: Database, dialect: Dialect) -> None:
-    """Bring the jobs table to SCHEMA_VERSION; does nothing where it is there already."""
+    """Bring the jobs table to SCHEMA_VERSION; changes nothing where it is there already."""
     await database.execute("CREATE TABLE IF NOT EXISTS arkham_export_schema (version INTEGER NOT NULL)")
     row = await database.fetch_one("SELECT MAX(version) AS version FROM arkham_export_schema")
-    if row is not None and (row["version"] or 0) >= SCHEMA_VERSION:
-        return
     postgres = isinstance(dialect, PostgresDialect)
-    columns = _COLUMNS.format(big="BIGINT" if postgres else "INTEGER", tenant="UUID" if postgres else "TEXT")
-    await database.execute(f"CREATE TABLE IF NOT EXISTS arkham_export_jobs ({columns})")
-    catalog = await jobs_catalog(database, dialect)
     additions = {
         "tenant_id": "UUID" if postgres else "TEXT",
         "runner": "TEXT",
         "attempts": "INTEGER DEFAULT 0",
         "interruptions": "INTEGER DEFAULT 0",
     }
+    recorded = int(row["version"] or 0) if row is not None else 0
+    # The table may have come from a backup that is older than the record of its version.
+    if recorded >= SCHEMA_VERSION and additions.keys() <= (await jobs_catalog(database, dialect)).keys():
+        return
+    columns = _COLUMNS.format(big="BIGINT" if postgres else "INTEGER", tenant="UUID" if postgres else "TEXT")
+    await database.execute(f"CREATE TABLE IF NOT EXISTS arkham_export_jobs ({columns})")
+    catalog = await jobs_catalog(database, dialect)
     for name, definition in additions.items():
         if name not in catalog:
             await database.execute(f"ALTER TABLE arkham_export_jobs ADD COLUMN {name} {definition}")

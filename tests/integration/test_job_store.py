@@ -76,6 +76,19 @@ def job(number: int = 1) -> ExportJob:
     return ExportJob(f"job-{number:04d}", "json", "claims", created_at=NOW + timedelta(seconds=number))
 
 
+def test_a_table_older_than_the_record_of_its_version_is_upgraded_all_the_same(
+    opened: Callable[[], Any],
+) -> None:
+    async def work(store: JobStore, recording: Recording) -> None:
+        await store.insert(job(), None)
+        await recording.execute("ALTER TABLE arkham_export_jobs DROP COLUMN interruptions")
+        dialect = SqliteDialect() if isinstance(recording.service, SqliteService) else PostgresDialect()
+        await migrate(recording, dialect)
+        assert await store.claim("job-0001", "a", NOW) == Attempt(1, 1)
+
+    run(opened, work)
+
+
 def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
         await store.insert(job(), None)

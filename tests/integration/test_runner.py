@@ -117,6 +117,29 @@ def test_a_cancel_whose_answer_was_lost_still_cancels(data_dir: Path) -> None:
             assert time.monotonic() < deadline
 
 
+def test_a_worker_is_kept_although_its_host_is_large(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked process begins with the peak of its parent, which says nothing of the worker."""
+    monkeypatch.setenv("ARKHAM_EXPORT_WORKER_MEMORY_MIB", "150")
+    ballast = bytearray(300 << 20)
+    ballast[:: 1 << 12] = b"x" * len(ballast[:: 1 << 12])
+    with standalone(data_dir) as host:
+        host.export("claims", "json")
+        first = host.shard._service.runner.pool.pids
+        host.export("claims", "json")
+        assert host.shard._service.runner.pool.pids == first
+        assert len(first) == 1
+    assert ballast
+
+
+def test_a_worker_that_has_grown_is_replaced(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with standalone(data_dir) as host:
+        pool = host.shard._service.runner.pool
+        monkeypatch.setattr(pool, "_memory_limit_mib", 1)
+        host.export("claims", "json")
+        host.export("claims", "json")
+        assert pool.pids == []
+
+
 def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:
     with standalone(data_dir) as host:
         host.query(
