@@ -40,7 +40,8 @@ class Publisher:
         if self._task is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._queue.join()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task

@@ -132,8 +132,10 @@ class Runner:
                 log.warning("Export jobs cannot be taken now: %s", error)
             except Exception:
                 log.exception("Export jobs cannot be taken now.")
+            # Not wait_for(), which before Python 3.12 loses a cancellation that meets the end of its wait.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
+                async with asyncio.timeout(self._settings.poll_seconds):
+                    await self._wake.wait()
 
     async def _fill(self) -> None:
         await self._reclaim()

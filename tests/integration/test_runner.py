@@ -140,6 +140,24 @@ def test_a_worker_that_has_grown_is_replaced(data_dir: Path, monkeypatch: pytest
         assert pool.pids == []
 
 
+def test_a_stop_is_heard_even_as_the_runner_wakes(data_dir: Path) -> None:
+    """The cancellation meets the end of the wait for work."""
+    with standalone(data_dir) as host:
+
+        async def stop_while_waking() -> None:
+            for _ in range(20):
+                service = await host.shard.service()
+                for _ in range(5):
+                    await asyncio.sleep(0.01)
+                service.runner.wake()
+                async with asyncio.timeout(10):
+                    await host.shard.shutdown()
+                await host.shard_class_again()
+
+        host.run(stop_while_waking())
+        assert host.export("claims", "csv")[0]["record_count"] == 60
+
+
 def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:
     with standalone(data_dir) as host:
         host.query(
