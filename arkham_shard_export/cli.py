@@ -30,7 +30,7 @@ from arkham_shard_export.standalone.tables import sqlite_paths
 
 DEFAULT_DATA = "arkham-data"
 DEFAULT_PORT = 8100
-EXIT_FAILED, EXIT_USAGE = 1, 2
+EXIT_FAILED = 1
 
 EXAMPLES = """examples:
   arkham-export serve --demo

@@ -14,6 +14,8 @@ from arkham_shard_export.sources.location import PostgresLocation, SqliteLocatio
 
 
 class Planner:
+    """Knows what the runner does not: how requests are checked, where records and files lie."""
+
     def __init__(self, inventory: Inventory, sources: Sources, files: FileStore) -> None:
         self._inventory = inventory
         self._sources = sources

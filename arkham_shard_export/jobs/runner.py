@@ -23,7 +23,14 @@ from arkham_shard_export.jobs.files import FileStore, download_name
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, json_text, time_text
+from arkham_shard_export.jobs.store import (
+    EVERYTHING,
+    Attempt,
+    JobStore,
+    json_text,
+    time_text,
+    without_progress,
+)
 from arkham_shard_export.jobs.workers import WorkerPool
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.pipeline.run import OpenSource
@@ -179,7 +186,7 @@ class Runner:
         self._untold.discard(job_id)
         if job is None or job.status is not ExportStatus.PROCESSING:
             return
-        job.metadata.pop("progress", None)
+        job.metadata = without_progress(job.metadata)
         if first:
             self._publisher.publish("export.job.started", job_id=job_id, format=job.format, target=job.target)
         try:

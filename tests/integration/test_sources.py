@@ -339,12 +339,7 @@ def test_a_custom_source_that_waits_for_ever_can_be_cancelled(small_host: Runnin
             yield {}
 
     small_host.shard.register_source("notes", Waiting())
-    job_id = small_host.post("custom", "json").json()["id"]
-    deadline = time.monotonic() + 30
-    while small_host.client.get(f"/api/export/jobs/{job_id}").json()["status"] == "pending":
-        assert time.monotonic() < deadline
-    assert small_host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
-    assert small_host.wait(job_id)["status"] == "cancelled"
+    cancel_while_it_runs(small_host)
 
 
 def test_a_custom_source_that_lies_about_its_count_fails_the_job(small_host: RunningHost) -> None:
@@ -372,16 +367,21 @@ def test_a_custom_source_that_raises_fails_the_job_with_its_reason(small_host: R
     assert "the notes are locked" in job["error"]
 
 
+def cancel_while_it_runs(host: RunningHost) -> None:
+    """A custom export that has begun is cancelled, and says so."""
+    job_id = host.post("custom", "json").json()["id"]
+    deadline = time.monotonic() + 30
+    while host.client.get(f"/api/export/jobs/{job_id}").json()["status"] == "pending":
+        assert time.monotonic() < deadline
+    assert host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
+    assert host.wait(job_id)["status"] == "cancelled"
+
+
 def test_a_custom_export_can_be_cancelled(small_host: RunningHost) -> None:
     notes = Notes(100_000)
     notes.hold = threading.Event()
     small_host.shard.register_source("notes", notes)
-    job_id = small_host.post("custom", "json").json()["id"]
-    deadline = time.monotonic() + 30
-    while small_host.client.get(f"/api/export/jobs/{job_id}").json()["status"] == "pending":
-        assert time.monotonic() < deadline
-    assert small_host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
-    assert small_host.wait(job_id)["status"] == "cancelled"
+    cancel_while_it_runs(small_host)
 
 
 def test_custom_needs_a_registered_source(small_host: RunningHost) -> None:
