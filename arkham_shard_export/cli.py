@@ -18,6 +18,7 @@ from typing import Any
 
 from arkham_shard_export import __version__
 from arkham_shard_export.errors import ExportError
+from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.pipeline import Outcome
 from arkham_shard_export.pipeline.direct import export_directly
 from arkham_shard_export.ports import Sink
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "export", help="write one export, without a server", description=_export.__doc__
     )
     export.add_argument("target", help="documents, entities, claims, timeline, graph or matrix")
-    export.add_argument("--format", required=True, help="json or csv")
+    export.add_argument("--format", required=True, help=", ".join(FORMATS))
     export.add_argument("--filter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     export.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     export.add_argument("-o", "--output", default="-", help="file to write; - is standard output (default)")

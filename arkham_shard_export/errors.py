@@ -13,6 +13,8 @@ ExportError
 ├── Incomplete              expected and written records differ
 ├── StoreFailed             writing the file failed
 ├── WorkerDied              the worker process ended before its job did
+├── TypesetterDied          a process that sets pages ended before it had answered
+├── SourceRefused           the typesetter did not accept what we gave it
 └── Cancelled               the job was cancelled while it ran
 """
 
@@ -35,7 +37,9 @@ __all__ = [
     "SnapshotBusy",
     "SourceChanged",
     "SourceFailed",
+    "SourceRefused",
     "StoreFailed",
+    "TypesetterDied",
     "WorkerDied",
 ]
 
@@ -116,6 +120,20 @@ class StoreFailed(ExportError):
 
 class WorkerDied(ExportError):
     """The worker process ended before its job did."""
+
+
+class TypesetterDied(ExportError):
+    """A process that sets pages ended before it had answered."""
+
+
+class SourceRefused(ExportError):
+    """Typst did not accept a source of ours; `diagnosis` is all that it says, and may quote what was exported."""
+
+    def __init__(self, diagnosis: str) -> None:
+        self.diagnosis = diagnosis
+        reason = diagnosis.partition("\n")[0].removeprefix("error: ")
+        super().__init__(f"The pages could not be set, which is a fault of this program: {reason}.")
+        self.add_note(diagnosis)
 
 
 class Cancelled(ExportError):

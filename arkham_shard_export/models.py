@@ -128,7 +128,8 @@ class ExportFilter:
 
 @dataclass(slots=True)
 class FormatInfo:
-    """A format as `/formats` lists it; `max_records` None means without a limit."""
+    """A format as `/formats` lists it; `max_records` None means without a limit. Where a library is missing it is not
+    `available`, and its description says what to install."""
 
     format: str
     name: str
@@ -139,6 +140,7 @@ class FormatInfo:
     supports_metadata: bool = True
     max_records: int | None = None
     placeholder: bool = False
+    available: bool = True
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -31,10 +31,18 @@ class Clock(Protocol):
     def __call__(self) -> datetime: ...
 
 
-class Sink(Protocol):
-    """Where a writer's bytes go; they become a file only if the whole export succeeds."""
+class Output(Protocol):
+    """Whatever takes bytes."""
 
     def write(self, data: bytes) -> object: ...
+
+
+class Sink(Output, Protocol):
+    """Where a writer's bytes go; they become a file only if the whole export succeeds."""
+
+    def scratch(self) -> IO[bytes]:
+        """An unnamed file for what must wait its turn: it is gone when it is closed, or when the process ends."""
+        ...
 
 
 def system_clock() -> datetime:

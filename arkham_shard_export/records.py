@@ -72,6 +72,11 @@ class Adjustments:
         "invalid_json": "a JSON column held text that is not JSON; it is carried as text",
         "invalid_text": "characters that are not valid Unicode became U+FFFD",
         "flatten_overflow": "nested keys beyond the column limit were kept together as JSON",
+        "long_text": "texts are too long for a cell: they are cut there and whole on the sheet Long text",
+        "long_number": "numbers that a spreadsheet would round are carried as text",
+        "early_date": "dates before March 1900, which spreadsheets cannot hold, are carried as text",
+        "missing_glyphs": "characters that no font of the report has are shown by their code points",
+        "forbidden_characters": "characters that XML cannot carry became U+FFFD",
         "undated": "records without a date are outside every date range",
         "not_in_grid": "notes and descriptions have no place in a grid; JSON carries them",
     }

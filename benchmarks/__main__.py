@@ -1,7 +1,7 @@
 """Exports claims from one seeded SQLite database, us and each peer in turn, and prints medians and ratios.
 
 Every command runs in a process of its own, so that its CPU time and its peak memory are its own. Peers that are not
-installed are named and left out.
+installed are named and left out. Relations are left out, because the peers leave them out.
 """
 
 from __future__ import annotations
@@ -15,56 +15,43 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from arkham_shard_export.standalone.tables import sqlite_paths
+from benchmarks.measure import Measured, measure
 
-CSV_MODULE = """
-import csv, sqlite3, sys
-rows = sqlite3.connect(sys.argv[1]).execute("SELECT * FROM arkham_claims")
-with open(sys.argv[2], "w", newline="", encoding="utf-8") as file:
-    writer = csv.writer(file)
-    writer.writerow([each[0] for each in rows.description])
-    writer.writerows(rows)
-"""
-JSON_MODULE = """
-import json, sqlite3, sys
-rows = sqlite3.connect(sys.argv[1]).execute("SELECT * FROM arkham_claims")
-names = [each[0] for each in rows.description]
-with open(sys.argv[2], "w", encoding="utf-8") as file:
-    file.write("[")
-    for number, row in enumerate(rows):
-        record = dict(zip(names, row))
-        for name in ("entity_ids", "metadata"):
-            record[name] = None if record[name] is None else json.loads(record[name])
-        file.write((",\\n" if number else "") + json.dumps(record, ensure_ascii=False))
-    file.write("]")
-"""
+US = "arkham-export"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Seconds of wall clock and of CPU, peak resident memory in MiB, and the file's size in bytes."""
-
-    wall: float
-    cpu: float
-    memory: float
-    size: int
+class Command:
+    words: list[str]
+    to_stdout: bool = False
 
 
-def measure(command: Sequence[str], output: Path, to_stdout: bool) -> Measured:
-    output.unlink(missing_ok=True)
-    started = time.perf_counter()
-    with open(output if to_stdout else os.devnull, "wb") as stdout:
-        process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.stat().st_size)
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is measured: `records` of claims into a format, by us and by each peer."""
+
+    title: str
+    format: str
+    records: int
+    rounds: int
+    peers: dict[str, str]
+    """Names of peers, and their modules in `benchmarks.peers`."""
+
+
+def works(arguments: argparse.Namespace) -> list[Work]:
+    rows, pages = (20_000, 2_000) if arguments.quick else (arguments.records, arguments.report_records)
+    rounds = 3 if arguments.quick else arguments.rounds
+    return [
+        Work("claims → CSV", "csv", rows, rounds, {"csv module": "csv_module", "sqlite3 shell": ""}),
+        Work("claims → JSON", "json", rows, rounds, {"json module": "json_module"}),
+        Work("claims → XLSX", "xlsx", rows, rounds, {"XlsxWriter, constant_memory": "xlsxwriter_book"}),
+        Work("claims → PDF", "pdf", pages, min(rounds, 3), {"ReportLab platypus": "reportlab_report"}),
+        Work("claims → DOCX", "docx", pages, min(rounds, 3), {"python-docx": "python_docx_report"}),
+    ]
 
 
 def seed(data: Path, records: int) -> None:
@@ -74,68 +61,77 @@ def seed(data: Path, records: int) -> None:
     subprocess.run([sys.executable, "-c", command, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def ours(format: str, data: Path, output: Path) -> list[str]:
-    command = "from arkham_shard_export.cli import main; main()"
-    options = ["--option", "include_relationships=false", "--data", str(data), "-o", str(output)]
-    return [sys.executable, "-c", command, "export", "claims", "--format", format, *options]
-
-
-def contestants(data: Path, output: Path) -> dict[str, dict[str, tuple[list[str], bool]]]:
-    """Per work: commands by name, ours first, and whether each writes to standard output."""
+def commands(work: Work, data: Path, output: Path) -> dict[str, Command]:
+    """By name, ours first."""
     database = str(sqlite_paths(data)[0])
-    works = {
-        "claims → CSV": {
-            "arkham-export": (ours("csv", data, output), False),
-            "csv module": ([sys.executable, "-c", CSV_MODULE, database, str(output)], False),
-        },
-        "claims → JSON": {
-            "arkham-export": (ours("json", data, output), False),
-            "json module": ([sys.executable, "-c", JSON_MODULE, database, str(output)], False),
-        },
-    }
-    shell = shutil.which("sqlite3")
-    if shell is None:
-        print("sqlite3, the shell, is not installed and is left out.", file=sys.stderr)
-    else:
-        query = [shell, "-readonly", "-header", "-csv", database, "SELECT * FROM arkham_claims"]
-        works["claims → CSV"]["sqlite3 shell"] = (query, True)
-    return works
+    options = ["include_relationships=false", f"max_records={work.records}"]
+    ours = [sys.executable, "-c", "from arkham_shard_export.cli import main; main()", "export", "claims"]
+    ours += ["--format", work.format, *(word for each in options for word in ("--option", each))]
+    found = {US: Command([*ours, "--data", str(data), "-o", str(output)])}
+    for name, module in work.peers.items():
+        if module:
+            words = [
+                sys.executable,
+                "-m",
+                f"benchmarks.peers.{module}",
+                database,
+                str(output),
+                str(work.records),
+            ]
+            found[name] = Command(words)
+        elif shell := shutil.which("sqlite3"):
+            query = f"SELECT * FROM arkham_claims LIMIT {work.records}"
+            found[name] = Command([shell, "-readonly", "-header", "-csv", database, query], to_stdout=True)
+        else:
+            print("sqlite3, the shell, is not installed and is left out.", file=sys.stderr)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="20,000 records, 3 rounds")
+    parser.add_argument("--records", type=int, default=100_000, help="claims in tables")
+    parser.add_argument("--report-records", type=int, default=10_000, help="claims in reports")
+    parser.add_argument("--rounds", type=int, default=5, help="at most 3 for reports")
+    parser.add_argument("--only", metavar="FORMAT", help="one format")
+    parser.add_argument(
+        "--quick", action="store_true", help="20,000 claims in tables, 2,000 in reports, 3 rounds"
+    )
     arguments = parser.parse_args()
-    records, rounds = (20_000, 3) if arguments.quick else (arguments.records, arguments.rounds)
+    chosen = [each for each in works(arguments) if arguments.only in (None, each.format)]
     with tempfile.TemporaryDirectory(prefix="arkham-bench-") as folder:
         data = Path(folder) / "data"
         started = time.perf_counter()
+        records = max(each.records for each in chosen)
         seed(data, records)
         seconds = time.perf_counter() - started
         rate = 6 * records / seconds
         print(f"Seeded {records:,} records of six targets: {seconds:.1f} s, {rate:,.0f} records/s\n")
         print("| work | who | wall s | CPU s | peak MiB | file MB | wall ratio to us |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
-        for work, commands in contestants(data, Path(folder) / "out").items():
-            report(work, commands, Path(folder) / "out", rounds)
+        for work in chosen:
+            report(work, commands(work, data, Path(folder) / "out"), Path(folder) / "out")
     cores, pages = os.cpu_count(), os.sysconf("SC_PHYS_PAGES") * resource.getpagesize()
-    print(f"\nMedians of {rounds} alternating rounds; {cores} cores, {pages / 2**30:.0f} GiB.")
+    print(
+        f"\nMedians of alternating rounds; {cores} cores, {pages / 2**30:.0f} GiB; memory of all processes together."
+    )
 
 
-def report(work: str, commands: dict[str, tuple[list[str], bool]], output: Path, rounds: int) -> None:
-    measured: dict[str, list[Measured]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, (command, to_stdout) in commands.items():
-            measured[name].append(measure(command, output, to_stdout))
-    base = statistics.median(each.wall for each in measured["arkham-export"])
+def report(work: Work, contestants: dict[str, Command], output: Path) -> None:
+    measured: dict[str, list[Measured]] = {name: [] for name in contestants}
+    for _ in range(work.rounds):
+        for name, command in contestants.items():
+            measured[name].append(measure(command.words, output, command.to_stdout))
+    base = statistics.median(each.wall for each in measured[US])
     for name, runs in measured.items():
         wall, cpu, memory = (
             statistics.median(getattr(each, part) for each in runs) for part in ("wall", "cpu", "memory")
         )
+        title = f"{work.records:,} {work.title}"
         size = runs[-1].size / 1e6
-        print(f"| {work} | {name} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {size:.0f} | {wall / base:.2f} |")
+        print(
+            f"| {title} | {name} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {size:.0f} | {wall / base:.2f} |",
+            flush=True,
+        )
 
 
 main()

@@ -9,6 +9,9 @@ from arkham_shard_export.formats.base import FormatSpec, Writer
 FORMATS: dict[str, str] = {
     "json": "arkham_shard_export.formats.json:JsonWriter",
     "csv": "arkham_shard_export.formats.csv:CsvWriter",
+    "xlsx": "arkham_shard_export.formats.xlsx:XlsxWriter",
+    "pdf": "arkham_shard_export.formats.pdf:PdfWriter",
+    "docx": "arkham_shard_export.formats.docx:DocxWriter",
 }
 
 
@@ -22,3 +25,8 @@ def writer_class(name: str) -> type[Writer]:
 def specs() -> list[FormatSpec]:
     """The specs of all formats, in listing order."""
     return [writer_class(name).spec for name in FORMATS]
+
+
+def available() -> list[str]:
+    """The formats whose libraries are all installed."""
+    return [spec.format for spec in specs() if spec.missing_library is None]

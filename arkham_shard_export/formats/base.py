@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
 from arkham_shard_export.ports import Sink
@@ -13,6 +14,10 @@ from arkham_shard_export.records import Adjustments, Batch, Section
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
     """A format as declared by its writer. `tabular` writers want lookups resolved in the record itself.
+
+    `laid_out` formats are read by people: sheets and blocks follow `layouts`, derived tables come as plain rows.
+    A `report` is one of them with headings: its records are sorted by what they stand under. `libraries` are the
+    modules it needs beyond the core, brought by the `extra` of this package.
 
     `options` are those it honours besides the ones that every format has. `cannot_carry` tells a reader what is
     lost or changed, in one sentence.
@@ -26,9 +31,23 @@ class FormatSpec:
     supports_flatten: bool = False
     supports_metadata: bool = True
     tabular: bool = False
+    laid_out: bool = False
+    report: bool = False
     max_records: int | None = None
     options: tuple[str, ...] = ()
     cannot_carry: str = ""
+    libraries: tuple[str, ...] = ()
+    extra: str = ""
+
+    @property
+    def missing_library(self) -> str | None:
+        """The first of its libraries that is not installed."""
+        return next((each for each in self.libraries if find_spec(each) is None), None)
+
+    @property
+    def remedy(self) -> str:
+        """The command that brings them."""
+        return f"pip install arkham-shard-export[{self.extra}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +67,7 @@ class Writer(Protocol):
     """Turns sections into one file, in constant memory.
 
     Called in this order: `begin`, then for each section `begin_section`, `write` for each batch and
-    `end_section`, and last `end`. `written` counts the records of counted sections that are in the file.
+    `end_section`, and last `end`; `close` comes after all, also after an exception. `written` counts the records of counted sections that are in the file.
     An exception from any of them ends the export; nothing of the file is kept.
     """
 
@@ -66,3 +85,7 @@ class Writer(Protocol):
     def end_section(self) -> None: ...
 
     def end(self) -> None: ...
+
+    def close(self) -> None:
+        """Let go of processes and files."""
+        ...

@@ -15,7 +15,7 @@ from arkham_shard_export.formats.archive import Archive
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
-from arkham_shard_export.ports import Sink
+from arkham_shard_export.ports import Output, Sink
 from arkham_shard_export.records import Adjustments, Batch, Row, Section
 from arkham_shard_export.schema import Column, Kind, Layout
 
@@ -53,7 +53,7 @@ class CsvWriter:
         self._target = document.target
         self._adjustments = adjustments
         self._cells = Cells(adjustments, guard=bool(document.options.get("spreadsheet_safe", True)))
-        self._sink = sink
+        self._sink: Output = sink
         grids = sum(each.expected or 0 for each in document.sections if each.layout is Layout.GRID)
         if len(document.sections) > 1 or grids > 1:
             self.file_extension = ".zip"
@@ -94,6 +94,10 @@ class CsvWriter:
     def end(self) -> None:
         if self._archive is not None:
             self._archive.close()
+
+    def close(self) -> None:
+        if self._archive is not None:
+            self._archive.abandon()
 
     def _write_grid(self, row: Row) -> None:
         grid = grid_of(self._section.columns, row)

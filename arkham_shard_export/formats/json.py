@@ -65,3 +65,6 @@ class JsonWriter:
 
     def end(self) -> None:
         self._sink.write(b',\n"record_count":%d}\n' % self.written)
+
+    def close(self) -> None:
+        """Nothing is held besides the sink."""

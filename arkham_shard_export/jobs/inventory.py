@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 
-from arkham_shard_export.formats import specs
+from arkham_shard_export.formats import available, specs
+from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportOptions, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import ExportRequest, Preview, check_request, preview
-from arkham_shard_export.pipeline.request import TargetCatalogs
+from arkham_shard_export.pipeline.request import TargetCatalogs, check_size
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Table, Target
@@ -42,12 +43,13 @@ class Inventory:
             FormatInfo(
                 format=spec.format,
                 name=spec.name,
-                description=f"{spec.description} {spec.cannot_carry}".strip(),
+                description=_described(spec),
                 file_extension=spec.file_extension,
                 mime_type=spec.mime_type,
                 supports_flatten=spec.supports_flatten,
                 supports_metadata=spec.supports_metadata,
                 max_records=spec.max_records,
+                available=spec.missing_library is None,
             )
             for spec in specs()
         ]
@@ -84,7 +86,7 @@ class Inventory:
             target=CUSTOM,
             name="Custom",
             description=f"Records of other shards; the filter source chooses one of: {', '.join(told)}.",
-            available_formats=_format_names(),
+            available_formats=available(),
             estimated_record_count=total,
             supports_filters=list(filters),
         )
@@ -99,7 +101,15 @@ class Inventory:
         catalogs = {table.qualified: await self._catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
         request = check_request(format, chosen, filters, options, tenant_id=tenant_id, database=database)
-        return replace(request, source=source), chosen
+        request = replace(request, source=source)
+        if request.spec.max_records is not None:
+            await asyncio.to_thread(self._check_size, request, chosen)
+        return request, chosen
+
+    def _check_size(self, request: ExportRequest, target: Target) -> None:
+        opened = self._sources.open(request, target, Adjustments(), annexes=False, exact=False)
+        with closing(opened) as source:
+            check_size(request, source.sections())
 
     async def preview(self, request: ExportRequest, target: Target, records: int) -> Preview:
         """The first records of what a job with this request would write."""
@@ -127,8 +137,9 @@ class Inventory:
         return catalog
 
 
-def _format_names() -> list[str]:
-    return [spec.format for spec in specs()]
+def _described(spec: FormatSpec) -> str:
+    lacking = "" if spec.missing_library is None else f"Not available here until {spec.remedy!r} was run."
+    return " ".join(filter(None, (lacking, spec.description, spec.cannot_carry)))
 
 
 def _table_info(snapshot: Snapshot, target: Target, tenant_id: str | None) -> TargetInfo:
@@ -153,7 +164,7 @@ def _table_info(snapshot: Snapshot, target: Target, tenant_id: str | None) -> Ta
         target=target.name,
         name=target.title,
         description=" ".join(remarks),
-        available_formats=_format_names(),
+        available_formats=available(),
         estimated_record_count=total,
         supports_filters=list(target.filter_names),
     )

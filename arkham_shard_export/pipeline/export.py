@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from arkham_shard_export.errors import Incomplete
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import Document, Writer
 from arkham_shard_export.pipeline.flatten import flattened
-from arkham_shard_export.pipeline.request import ExportRequest
+from arkham_shard_export.pipeline.request import ExportRequest, check_size
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Section, Source
 
@@ -51,27 +52,28 @@ def export(
     """
     progress("counting", 0, 0)
     sections = source.sections()
+    check_size(request, sections)
     expected = sum(section.expected or 0 for section in sections)
     done = 0
     if request.options.flatten:
         sections = _flattened(sections, expected, adjustments, progress, check)
-    writer = writer_class(request.format)()
     document = document_of(request, source, sections, exported_at)
-    writer.begin(document, sink, adjustments)
     written: dict[str, int] = {}
-    for section in sections:
-        written[section.name] = 0
-        writer.begin_section(section)
-        for batch in section.read(None):
-            check()
-            writer.write(batch)
-            written[section.name] += len(batch)
-            done += len(batch) if section.counted else 0
-            progress("writing", done, expected)
-        writer.end_section()
-    check()
-    writer.end()
-    progress("finishing", done, expected)
+    with closing(writer_class(request.format)()) as writer:
+        writer.begin(document, sink, adjustments)
+        for section in sections:
+            written[section.name] = 0
+            writer.begin_section(section)
+            for batch in section.read(None):
+                check()
+                writer.write(batch)
+                written[section.name] += len(batch)
+                done += len(batch) if section.counted else 0
+                progress("writing", done, expected)
+            writer.end_section()
+        check()
+        progress("finishing", done, expected)
+        writer.end()
     return Outcome(
         record_count=writer.written,
         file_extension=writer.file_extension,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -58,16 +59,16 @@ def _size(
     exported_at: datetime,
 ) -> int:
     sink = MeasuringSink()
-    writer = writer_class(request.format)()
     counts = [sum(len(batch) for batch in read) for read in batches]
     planned = [
         replace(section, matched=rows, skips=()) for section, rows in zip(sections, counts, strict=True)
     ]
-    writer.begin(document_of(request, source, planned, exported_at), sink, Adjustments())
-    for section, read in zip(planned, batches, strict=True):
-        writer.begin_section(section)
-        for batch in read:
-            writer.write(batch)
-        writer.end_section()
-    writer.end()
+    with closing(writer_class(request.format)()) as writer:
+        writer.begin(document_of(request, source, planned, exported_at), sink, Adjustments())
+        for section, read in zip(planned, batches, strict=True):
+            writer.begin_section(section)
+            for batch in read:
+                writer.write(batch)
+            writer.end_section()
+        writer.end()
     return sink.size

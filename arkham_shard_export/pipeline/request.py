@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
-from arkham_shard_export.formats import FORMATS, writer_class
+from arkham_shard_export.formats import FORMATS, available, specs, writer_class
 from arkham_shard_export.formats.base import FormatSpec
+from arkham_shard_export.layouts import layout_of
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import ENTITY_TYPES
+from arkham_shard_export.periods import PERIODS
+from arkham_shard_export.records import Section
 from arkham_shard_export.schema import Filter, Layout, Table, Target
 from arkham_shard_export.sources.dialects import Catalog
 from arkham_shard_export.sources.selection import Extent, Selection
 
-GROUPINGS = ("day", "week", "month", "entity")
+GROUPINGS = (*PERIODS, "entity")
 MAX_FILTER_VALUES = 1000
 MAX_TEXT_LENGTH = 1000
 MAX_RECORDS = 2**63 - 1
@@ -54,19 +57,29 @@ class ExportRequest:
             before=_end_of(options.date_range_end) if options.date_range_end else None,
             entity_types=tuple(options.entity_types or ()),
             tenant_id=self.tenant_id,
-            sort_by=options.sort_by,
+            sort_by=options.sort_by or self._sorted_under_headings(),
             descending=options.sort_order == "desc",
             max_records=options.max_records,
         )
 
-    def extent(self, annexes: bool = True) -> Extent:
+    def _headed_by_period(self) -> bool:
+        """A report whose events stand under their days, weeks or months needs no list of groups besides."""
         options = self.options
+        return self.spec.report and options.group_by in PERIODS and options.sort_by is None
+
+    def _sorted_under_headings(self) -> str | None:
+        return layout_of(self.target).grouped_by if self.spec.report else None
+
+    def extent(self, annexes: bool = True) -> Extent:
+        options, spec = self.options, self.spec
         return Extent(
             relationships=options.include_relationships,
-            tabular=self.spec.tabular,
+            tabular=spec.tabular,
+            tables=spec.laid_out or not spec.tabular,
+            members=spec.laid_out,
             conflicts=options.include_conflicts,
             gaps=options.include_gaps,
-            group_by=options.group_by,
+            group_by=None if self._headed_by_period() else options.group_by,
             indexes=options.include_metadata,
             annexes=annexes,
         )
@@ -128,9 +141,29 @@ class TargetCatalogs:
 
 def check_format(name: object, target_title: str | None = None) -> FieldProblem | None:
     if isinstance(name, str) and name in FORMATS:
-        return None
+        spec = writer_class(name).spec
+        if spec.missing_library is None:
+            return None
+        message = (
+            f"Format {_shown(name)} needs {spec.missing_library}, which is not installed here: {spec.remedy}."
+        )
+        return FieldProblem("format", name, message, tuple(available()))
     where = f" for {target_title}" if target_title else ""
-    return FieldProblem("format", name, f"Format {_shown(name)} is not available{where}.", tuple(FORMATS))
+    return FieldProblem("format", name, f"Format {_shown(name)} is not available{where}.", tuple(available()))
+
+
+def check_size(request: ExportRequest, sections: Sequence[Section]) -> None:
+    """InvalidRequest where a format has a limit and the source holds more records."""
+    limit = request.spec.max_records
+    records = sum(each.expected or 0 for each in sections if each.counted)
+    if limit is None or records <= limit:
+        return
+    unlimited = tuple(each.format for each in specs() if each.max_records is None)
+    message = (
+        f"{request.spec.name} holds at most {limit:,} records, and {records:,} match: narrow the filters, set max_records, or "
+        "take a format without a limit."
+    )
+    raise InvalidRequest([FieldProblem("format", request.format, message, unlimited)])
 
 
 def check_request(
@@ -311,11 +344,17 @@ def _misapplied(
     if (
         spec is not None
         and options.flatten
-        and (not spec.supports_flatten or (spec.tabular and _is_grid(target)))
+        and (not spec.supports_flatten or (spec.tabular and not spec.laid_out and _is_grid(target)))
     ):
         message = f"Option flatten does not apply to {title} as {spec.name}."
         problems.append(FieldProblem("options.flatten", True, message))
-    if spec is not None and spec.tabular and _is_grid(target) and not options.include_relationships:
+    if (
+        spec is not None
+        and spec.tabular
+        and not spec.laid_out
+        and _is_grid(target)
+        and not options.include_relationships
+    ):
         message = (
             f"Option include_relationships: false does not apply to {title} as {spec.name}: hypotheses, evidence and "
             "ratings are the grid."

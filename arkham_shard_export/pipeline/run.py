@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.pipeline.export import Check, Outcome, Progress, export
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import Adjustments, Source
 from arkham_shard_export.schema import Target
-from arkham_shard_export.sinks.file import FileSink, StoredFile
+from arkham_shard_export.sinks.file import DISK_FULL, DISK_FULL_REASON, FileSink, StoredFile
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
@@ -54,7 +55,7 @@ def export_to_store(
 ) -> StoredExport:
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
-    with FileSink(store, folder, stem) as sink:
+    with _disk_full_told(), FileSink(store, folder, stem) as sink:
         with closing(open_records(adjustments, check)) as source:
             outcome = export(
                 request,
@@ -67,3 +68,14 @@ def export_to_store(
             )
         check()
         return StoredExport(outcome, sink.commit(outcome.file_extension))
+
+
+@contextmanager
+def _disk_full_told() -> Iterator[None]:
+    """A writer's scratch files lie on the same disk as the file, but are not written through its sink."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise StoreFailed(DISK_FULL_REASON) from error
+        raise

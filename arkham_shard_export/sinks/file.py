@@ -6,14 +6,17 @@ import contextlib
 import errno
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from arkham_shard_export.errors import StoreFailed
 
 _BUFFER_BYTES = 1 << 20
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_REASON = "The disk of the export store is full; free some space and run the export again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class FileSink:
         self.size += len(data)
         return len(data)
 
+    def scratch(self) -> IO[bytes]:
+        with _telling(self._part):
+            return tempfile.TemporaryFile(dir=self._part.parent)
+
     def commit(self, extension: str) -> StoredFile:
         name = f"{self._stem}{extension}"
         with _telling(self._part):
@@ -87,10 +94,8 @@ def _telling(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFailed(
-                "The disk of the export store is full; free some space and run the export again."
-            ) from error
+        if error.errno in DISK_FULL:
+            raise StoreFailed(DISK_FULL_REASON) from error
         raise StoreFailed(f"The export store cannot be written: {os.strerror(error.errno or 0)}.") from error
 
 

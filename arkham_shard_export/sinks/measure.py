@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from typing import IO
+
 
 class MeasuringSink:
     def __init__(self) -> None:
@@ -10,3 +13,6 @@ class MeasuringSink:
     def write(self, data: bytes) -> int:
         self.size += len(data)
         return len(data)
+
+    def scratch(self) -> IO[bytes]:
+        return tempfile.TemporaryFile()

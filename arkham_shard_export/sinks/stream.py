@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import tempfile
+from typing import IO, BinaryIO
 
 
 class StreamSink:
@@ -14,3 +15,6 @@ class StreamSink:
         self._stream.write(data)
         self.size += len(data)
         return len(data)
+
+    def scratch(self) -> IO[bytes]:
+        return tempfile.TemporaryFile()

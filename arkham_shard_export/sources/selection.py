@@ -30,10 +30,13 @@ class Selection:
 @dataclass(frozen=True, slots=True)
 class Extent:
     """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself,
-    `indexes` for what explains the ids in the records."""
+    `indexes` for what explains the ids in the records, `tables` for derived tables besides lookups, `members` for
+    groups as rows of events instead of lists of ids."""
 
     relationships: bool = True
     tabular: bool = False
+    tables: bool = True
+    members: bool = False
     conflicts: bool = False
     gaps: bool = False
     group_by: str | None = None

@@ -141,7 +141,7 @@ class TableSource:
             self._target.name == "graph"
             and self._extent.indexes
             and self._extent.relationships
-            and not self._extent.tabular
+            and self._extent.tables
         ):
             catalog = self._conditions.catalog(GRAPHS)
             if catalog is not None:

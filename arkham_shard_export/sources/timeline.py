@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from arkham_shard_export.peers import ENTITIES, TIMELINE_CONFLICTS
-from arkham_shard_export.records import Batch, Row, Section
+from arkham_shard_export.periods import parse_instant, period_key
+from arkham_shard_export.records import BATCH_ROWS, Batch, Row, Section
 from arkham_shard_export.schema import Column, Kind, Layout, RecordSet
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions, Extent, Where
 from arkham_shard_export.sources.snapshot import Query
-from arkham_shard_export.sources.values import Canonical, canonical_timestamp, parse_instant
+from arkham_shard_export.sources.values import Canonical, canonical_timestamp
 
 GAP_DAYS = 30
 SEVERITIES = ((365, "high"), (90, "medium"), (GAP_DAYS, "low"))
@@ -31,6 +33,14 @@ GROUP_COLUMNS = (
     Column("record_count", Kind.INTEGER),
     Column("event_ids", Kind.JSON),
 )
+MEMBER_COLUMNS = (
+    Column("key"),
+    Column("name"),
+    Column("event_id"),
+    Column("date_start", Kind.TIMESTAMP),
+    Column("text"),
+)
+"""Groups as rows, one for each event in each group."""
 
 
 def timeline_sections(conditions: Conditions, extent: Extent, canonical: Canonical) -> list[Section]:
@@ -45,7 +55,9 @@ def timeline_sections(conditions: Conditions, extent: Extent, canonical: Canonic
     if extent.gaps:
         sections.append(Section("gaps", GAP_COLUMNS, annexes.gaps, counted=False))
     if extent.group_by is not None:
-        sections.append(Section("groups", GROUP_COLUMNS, annexes.groups(extent.group_by), counted=False))
+        columns = MEMBER_COLUMNS if extent.members else GROUP_COLUMNS
+        read = annexes.groups(extent.group_by, extent.members)
+        sections.append(Section("groups", columns, read, counted=False))
     if extent.relationships and extent.indexes and not extent.tabular:
         index = (Column("id"), Column("name"))
         sections.append(Section("entities", index, annexes.entities, counted=False, layout=Layout.INDEX))
@@ -58,18 +70,6 @@ def _nothing(_columns: Sequence[str] | None = None) -> Iterator[Batch]:
 
 def severity(days: int) -> str:
     return next(name for least, name in SEVERITIES if days >= least)
-
-
-def group_key(group_by: str, moment: datetime | None) -> str | None:
-    """`2024-05-01`, `2024-W18` (ISO year and week) or `2024-05`; None for an event without a date."""
-    if moment is None:
-        return None
-    if group_by == "day":
-        return moment.date().isoformat()
-    if group_by == "week":
-        year, week, _ = moment.isocalendar()
-        return f"{year:04d}-W{week:02d}"
-    return f"{moment.year:04d}-{moment.month:02d}"
 
 
 class Annexes:
@@ -135,14 +135,14 @@ class Annexes:
             known.update(str(row[0]) for row in self._snapshot.fetch(sql, where.params))
         return known
 
-    def _dated(self) -> Iterator[tuple[str, datetime | None]]:
-        """The included events in order of date_start, then id: their ids and moments."""
+    def _dated(self, text: bool = False) -> Iterator[tuple[str, datetime | None, Any]]:
+        """The included events in order of date_start, then id: their ids, moments and, if asked for, texts."""
         if not {"id", "date_start"} <= self._catalog.keys():
             return
         date = self._dialect.value("date_start", self._catalog["date_start"], Kind.TIMESTAMP)
         order, order_params = self._conditions.order_by(self._events.table, ("date_start", "id"))
         query = Query(
-            (self._dialect.text("id", self._catalog["id"]), date),
+            (self._dialect.text("id", self._catalog["id"]), date, self._text() if text else "NULL"),
             self._table,
             self._included.sql,
             tuple(self._included.params),
@@ -150,8 +150,15 @@ class Annexes:
             order_params,
         )
         for rows in self._snapshot.stream(query):
-            for key, value in rows:
-                yield str(key), None if value is None else parse_instant(canonical_timestamp(value))
+            for key, value, words in rows:
+                yield str(key), None if value is None else parse_instant(canonical_timestamp(value)), words
+
+    def _text(self) -> str:
+        return (
+            self._dialect.value("text", self._catalog["text"], Kind.TEXT)
+            if "text" in self._catalog
+            else "NULL"
+        )
 
     def gaps(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         return _only(GAP_COLUMNS, names, self._gaps())
@@ -159,7 +166,7 @@ class Annexes:
     def _gaps(self) -> Iterator[Batch]:
         batch: Batch = []
         before: tuple[str, datetime] | None = None
-        for key, moment in self._dated():
+        for key, moment, _ in self._dated():
             if moment is None:
                 continue
             if before is not None and (days := (moment - before[1]).days) >= GAP_DAYS:
@@ -172,19 +179,21 @@ class Annexes:
         if batch:
             yield batch
 
-    def groups(self, group_by: str) -> Callable[[Sequence[str] | None], Iterator[Batch]]:
+    def groups(self, group_by: str, members: bool) -> Callable[[Sequence[str] | None], Iterator[Batch]]:
+        columns, shaped = (MEMBER_COLUMNS, _listed) if members else (GROUP_COLUMNS, _grouped)
+
         def read(names: Sequence[str] | None = None) -> Iterator[Batch]:
-            members = self._by_entity() if group_by == "entity" else self._by_date(group_by)
-            return _only(GROUP_COLUMNS, names, _grouped(members, self._canonical))
+            found = self._by_entity(members) if group_by == "entity" else self._by_date(group_by, members)
+            return _only(columns, names, shaped(found, self._canonical))
 
         return read
 
-    def _by_date(self, group_by: str) -> Iterator[tuple[str | None, str | None, str]]:
-        for key, moment in self._dated():
-            group = group_key(group_by, moment)
-            yield group, group, key
+    def _by_date(self, group_by: str, text: bool) -> Iterator[_Member]:
+        for key, moment, words in self._dated(text):
+            group = period_key(group_by, moment)
+            yield group, group, key, moment, words
 
-    def _by_entity(self) -> Iterator[tuple[str | None, str | None, str]]:
+    def _by_entity(self, text: bool) -> Iterator[_Member]:
         """An event with several entities is in each group; one without is in the group without a key, at the end."""
         if not {"id", "entities"} <= self._catalog.keys():
             return
@@ -203,13 +212,19 @@ class Annexes:
         where = f" WHERE {self._included.sql}" if self._included.parts else ""
         value = self._dialect.text_value("j.value")
         event = self._dialect.text("id", self._catalog["id"])
+        moment, words = "NULL", "NULL"
+        if text:
+            words = self._text()
+            if "date_start" in self._catalog:
+                moment = self._dialect.value("date_start", self._catalog["date_start"], Kind.TIMESTAMP)
         sql = (
-            f"SELECT {value}, {name}, {event} FROM {self._table} AS t LEFT JOIN {members} ON TRUE{where}"
-            f" ORDER BY {value} NULLS LAST, {', '.join(date)}"
+            f"SELECT {value}, {name}, {event}, {moment}, {words} FROM {self._table} AS t"
+            f" LEFT JOIN {members} ON TRUE{where} ORDER BY {value} NULLS LAST, {', '.join(date)}"
         )
         params = [*names.params, *self._included.params, *date_params]
         for rows in self._snapshot.stream_sql(sql, params):
-            yield from ((group, named, str(event_id)) for group, named, event_id in rows)
+            for group, named, event_id, start, told in rows:
+                yield group, named, str(event_id), start, told
 
     def entities(self, _columns: Sequence[str] | None = None) -> Iterator[Batch]:
         """Id and name of every entity that an included event names."""
@@ -249,18 +264,40 @@ def _only(
         yield [[row[place] for place in places] for row in batch]
 
 
-def _grouped(members: Iterator[tuple[str | None, str | None, str]], canonical: Canonical) -> Iterator[Batch]:
+_Member = tuple[str | None, str | None, str, Any, Any]
+"""Key and name of a group, and an event in it: its id, its moment and its text."""
+
+
+def _distinct(members: Iterator[_Member]) -> Iterator[_Member]:
+    """Without the repetitions of a list that names an entity twice; equal members follow each other."""
+    before: tuple[str | None, str] | None = None
+    for member in members:
+        if (member[0], member[2]) != before:
+            yield member
+        before = (member[0], member[2])
+
+
+def _listed(members: Iterator[_Member], canonical: Canonical) -> Iterator[Batch]:
+    """Rows of MEMBER_COLUMNS, in the order of the members."""
+    scalar, timestamp = canonical.scalar, canonical.timestamp
+    rows = (
+        [scalar(key), scalar(name), scalar(event_id), timestamp(moment), scalar(text)]
+        for key, name, event_id, moment, text in _distinct(members)
+    )
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield batch
+
+
+def _grouped(members: Iterator[_Member], canonical: Canonical) -> Iterator[Batch]:
     """Rows of GROUP_COLUMNS from members sorted by group."""
     ids: list[str] = []
     current: tuple[str | None, str | None] | None = None
-    for key, name, event_id in members:
+    for key, name, event_id, _, _ in _distinct(members):
         if current is not None and current[0] != key:
             yield [_group(current, ids, canonical)]
             ids = []
         current = (key, name)
-        # A list that names an entity twice has its event in the group once; equal members follow each other.
-        if not ids or ids[-1] != event_id:
-            ids.append(event_id)
+        ids.append(event_id)
     if current is not None:
         yield [_group(current, ids, canonical)]
 

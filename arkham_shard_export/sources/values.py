@@ -66,17 +66,6 @@ def _utc_text(moment: datetime) -> str | None:
         return None
 
 
-def parse_instant(text: object) -> datetime | None:
-    """The moment a canonical timestamp names, or None where it names none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def clean_text(text: str, adjustments: Adjustments) -> str:
     """The text with lone surrogates, which UTF-8 cannot carry, replaced and counted."""
     try:

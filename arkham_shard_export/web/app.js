@@ -92,7 +92,7 @@ try {
   targets = await call("/targets");
   const formats = await call("/formats");
   $("target").append(...targets.map((each) => element("option", `${each.name} (${each.estimated_record_count.toLocaleString()})`, { value: each.target })));
-  $("format").append(...formats.map((each) => element("option", each.name, { value: each.format })));
+  $("format").append(...formats.filter((each) => each.available).map((each) => element("option", each.name, { value: each.format })));
   about();
 } catch (error) {
   tell(error.message);

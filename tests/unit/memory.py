@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 from hypothesis import strategies as st
 
@@ -43,11 +44,18 @@ def no_constant(text: str) -> Any:
 
 class MemorySink:
     def __init__(self) -> None:
-        self.data = b""
+        self._parts: list[bytes] = []
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self._parts)
 
     def write(self, data: bytes) -> int:
-        self.data += data
+        self._parts.append(data)
         return len(data)
+
+    def scratch(self) -> IO[bytes]:
+        return tempfile.TemporaryFile()
 
 
 def section_of(
@@ -123,6 +131,7 @@ class Written:
                 self.writer.write(batch)
             self.writer.end_section()
         self.writer.end()
+        self.writer.close()
         self.data = sink.data
 
     @property

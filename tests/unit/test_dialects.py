@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import CLAIMS, GRAPHS
+from arkham_shard_export.periods import parse_instant
 from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.schema import Column, Kind, Table
 from arkham_shard_export.sources.dialects import (
@@ -21,7 +22,7 @@ from arkham_shard_export.sources.dialects import (
     quoted,
     read_columns,
 )
-from arkham_shard_export.sources.values import canonical_timestamp, parse_instant
+from arkham_shard_export.sources.values import canonical_timestamp
 
 
 def in_sqlite(stored: object, comparison: str, moment: datetime) -> bool:

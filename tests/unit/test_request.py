@@ -110,7 +110,7 @@ def test_a_target_can_be_sorted_by_each_of_its_columns(target: str) -> None:
 # Formats and filters
 
 
-@pytest.mark.parametrize("format", ["xml", "pdf", "", None, 5, ["json"], {}, "JSON", "json "])
+@pytest.mark.parametrize("format", ["xml", "odt", "", None, 5, ["json"], {}, "JSON", "json "])
 def test_an_unknown_format_is_refused_with_those_there_are(format: object) -> None:
     problems = refused(format=format)
     assert problems["format"].valid == tuple(FORMATS)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.peers import ENTITIES, TIMELINE_CONFLICTS, TIMELINE_EVENTS
-from arkham_shard_export.sources.timeline import GAP_COLUMNS, GAP_DAYS, group_key, severity
+from arkham_shard_export.periods import period_key
+from arkham_shard_export.sources.timeline import GAP_COLUMNS, GAP_DAYS, severity
 from tests.unit.case import Case, opened
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -55,17 +56,17 @@ def document(case: Case, filters: dict[str, Any] | None = None, **options: Any) 
     ],
 )
 def test_a_week_is_that_of_iso_8601_with_its_own_year(day: str, week: str) -> None:
-    assert group_key("week", datetime.fromisoformat(day).replace(tzinfo=UTC)) == week
+    assert period_key("week", datetime.fromisoformat(day).replace(tzinfo=UTC)) == week
 
 
 @pytest.mark.parametrize(("group_by", "key"), [("day", "0987-02-28"), ("month", "0987-02")])
 def test_days_and_months_sort_as_texts(group_by: str, key: str) -> None:
-    assert group_key(group_by, datetime(987, 2, 28, 23, 59, tzinfo=UTC)) == key
+    assert period_key(group_by, datetime(987, 2, 28, 23, 59, tzinfo=UTC)) == key
 
 
 @pytest.mark.parametrize("group_by", ["day", "week", "month"])
 def test_an_event_without_a_date_has_no_key(group_by: str) -> None:
-    assert group_key(group_by, None) is None
+    assert period_key(group_by, None) is None
 
 
 # Gaps

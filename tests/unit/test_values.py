@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.periods import parse_instant
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Kind
-from arkham_shard_export.sources.values import Canonical, canonical_timestamp, clean_text, parse_instant
+from arkham_shard_export.sources.values import Canonical, canonical_timestamp, clean_text
 from tests.unit.memory import JSON_VALUES, no_constant
 
 

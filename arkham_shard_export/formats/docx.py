@@ -1,0 +1,108 @@
+"""DOCX (ECMA-376): a report that can be edited, with real styles, headings and a table of contents.
+
+The records are set as they come and wait in a scratch file, because what stands before them is known last.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import chain
+from typing import ClassVar
+
+from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.report.builder import Report
+from arkham_shard_export.formats.wordprocessing.contents import contents
+from arkham_shard_export.formats.wordprocessing.elements import Elements
+from arkham_shard_export.formats.wordprocessing.front import title_page
+from arkham_shard_export.formats.wordprocessing.package import Package, Properties
+from arkham_shard_export.formats.wordprocessing.page import LANDSCAPE, PORTRAIT
+from arkham_shard_export.formats.wordprocessing.runs import Runs
+from arkham_shard_export.formats.wordprocessing.stretch import Stretch, numbered
+from arkham_shard_export.ports import Sink
+from arkham_shard_export.records import Adjustments, Batch, Section
+
+
+class DocxWriter:
+    spec: ClassVar[FormatSpec] = FormatSpec(
+        format="docx",
+        name="Word document",
+        description="A report to read, edit and print: title page, contents, an overview and every record with what belongs to it.",
+        file_extension=".docx",
+        mime_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        tabular=True,
+        laid_out=True,
+        report=True,
+        max_records=100_000,
+        cannot_carry=(
+            "JSON columns are set as readable text, and characters that XML cannot carry become U+FFFD (counted)."
+        ),
+        libraries=("networkx", "numpy"),
+        extra="office",
+    )
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.file_extension = self.spec.file_extension
+        self._open = ExitStack()
+
+    def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
+        self._document = document
+        self._sink = sink
+        self._report = Report(document, adjustments)
+        self._page = LANDSCAPE if self._report.wide else PORTRAIT
+        self._runs = Runs(adjustments)
+        self._elements = Elements(self._runs, self._page)
+        self._records = self._stretch()
+
+    def begin_section(self, section: Section) -> None:
+        self._section = section
+        self._records.add(self._report.begin_section(section))
+
+    def write(self, batch: Batch) -> None:
+        self._records.add(self._report.records(batch))
+        if self._section.counted:
+            self.written += len(batch)
+
+    def end_section(self) -> None:
+        self._records.add(self._report.end_section())
+
+    def end(self) -> None:
+        overview = self._stretch(first_bookmark=self._records.entries.next)
+        overview.add(self._report.overview())
+        title = self._report.title_page(self.written)
+        stretches = (overview, self._records)
+        document = chain(
+            [title_page(title, self._runs, self._page).encode()],
+            contents(self._report.contents_depth, (each.entries for each in stretches)),
+            numbered(piece for each in stretches for piece in each.chunks()),
+        )
+        archive = Archive(self._sink, fast=True)
+        Package(archive, self._page).write(self._properties(title.subtitle), self._state(), document)
+        archive.close()
+
+    def close(self) -> None:
+        self._open.close()
+
+    def _stretch(self, first_bookmark: int = 1) -> Stretch:
+        depth = self._report.contents_depth
+        stretch = Stretch(self._sink, self._elements, depth, first_bookmark)
+        self._open.callback(stretch.close)
+        return stretch
+
+    def _properties(self, subtitle: str) -> Properties:
+        moment = f"{_instant(self._document.exported_at):%Y-%m-%dT%H:%M:%SZ}" if self._told else ""
+        description = ". ".join(filter(None, (f"{self.written:,} records", self._state())))
+        return Properties(self._report.title, subtitle, description, moment)
+
+    def _state(self) -> str:
+        return f"Snapshot {_instant(self._document.snapshot_at):%Y-%m-%d %H:%M:%S} UTC" if self._told else ""
+
+    @property
+    def _told(self) -> bool:
+        return self._document.include_metadata
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

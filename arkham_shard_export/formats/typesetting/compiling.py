@@ -1,0 +1,142 @@
+"""The child process that turns Typst source into PDF, and the side of it that its parent holds.
+
+python -P -c "from arkham_shard_export.formats.typesetting.compiling import main; main()"
+
+Typst runs in a process of its own because its memory is not bounded by anything but the end of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from arkham_shard_export.errors import SourceRefused, TypesetterDied
+from arkham_shard_export.formats.typesetting.fonts import font_folders
+
+MEMORY_LIMIT_MIB = 400
+_SET, _REFUSED = b"\0", b"\1"
+_LENGTH = struct.Struct(">Q")
+_CACHE_GENERATIONS = 10
+_START = "from arkham_shard_export.formats.typesetting.compiling import main; main()"
+
+
+class Child:
+    """One compiling process, started at once and replaced when it has grown; for one caller at a time."""
+
+    def __init__(self) -> None:
+        self._process = _started()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def compile(self, source: bytes) -> bytes:
+        """The PDF; SourceRefused if the source is wrong, TypesetterDied if the process ended on the way."""
+        if _resident_mib(self.pid) > MEMORY_LIMIT_MIB:
+            self.kill()
+            self._process = _started()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            _put_frame(self._process.stdin, source)
+            status = self._process.stdout.read(1)
+            answer = _frame(self._process.stdout)
+        except BrokenPipeError:
+            status, answer = b"", None
+        if answer is None:
+            raise TypesetterDied(
+                f"A process that sets the pages ended unexpectedly ({_ending(self._process)}); "
+                "it may have run out of memory."
+            )
+        if status == _REFUSED:
+            raise SourceRefused(answer.decode())
+        return answer
+
+    def kill(self) -> None:
+        """End the process at once and reap it; a `compile` that waits in another thread gets TypesetterDied."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    package_root = str(Path(__file__).parents[3])
+    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def _ending(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+
+def _resident_mib(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) >> 10
+    return 0
+
+
+def _put_frame(pipe: IO[bytes], body: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(body)))
+    pipe.write(body)
+    pipe.flush()
+
+
+def _frame(pipe: IO[bytes]) -> bytes | None:
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    body = pipe.read(length)
+    return body if len(body) == length else None
+
+
+def main() -> None:
+    """Answer each source with its PDF until stdin ends, which it does with the parent, however that ends."""
+    # An interrupt reaches the whole group of the terminal; what it means is the parent's to decide.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever a library prints must not fall between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with suppress(BrokenPipeError):
+        _serve(sys.stdin.buffer, answers)
+
+
+def _serve(sources: BinaryIO, answers: BinaryIO) -> None:
+    import typst
+
+    folders = [str(folder) for folder in font_folders()]
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
+    compiler = typst.Compiler(b"", font_paths=fonts, ignore_system_fonts=True)
+
+    def pdf(source: bytes) -> bytes:
+        compiled = compiler.compile(source, format="pdf", pdf_tags=False, timestamp=0)
+        assert isinstance(compiled, bytes)
+        return compiled
+
+    while (source := _frame(sources)) is not None:
+        try:
+            status, answer = _SET, pdf(source)
+        except typst.TypstError as error:
+            status, answer = _REFUSED, error.diagnostic.encode()
+        # Typst drops a cached result once it was not used for this many compilations: empty ones age the cache.
+        for _ in range(_CACHE_GENERATIONS):
+            pdf(b"")
+        answers.write(status)
+        _put_frame(answers, answer)

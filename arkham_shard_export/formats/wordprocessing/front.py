@@ -1,0 +1,51 @@
+"""The title page, the running header and the footer."""
+
+from __future__ import annotations
+
+from arkham_shard_export.formats.report.blocks import TitlePage
+from arkham_shard_export.formats.wordprocessing.page import Page
+from arkham_shard_export.formats.wordprocessing.runs import Runs, field, paragraph
+from arkham_shard_export.formats.wordprocessing.tables import TABLE_END, column_widths, table_start
+
+NOTES_HEADING = "What is not in this report, or was changed"
+
+_PLAIN_LOOK = 'w:firstRow="0" w:noHBand="1" w:noVBand="1"'
+
+
+def title_page(page: TitlePage, runs: Runs, paper: Page) -> str:
+    parts = [
+        paragraph("Title", runs(page.title), text=page.title),
+        paragraph("Subtitle", runs(page.subtitle), text=page.subtitle),
+    ]
+    if page.facts:
+        widths = column_widths((1.0, 3.2), min(paper.text_width, 9400))
+        rows = [
+            f"<w:tr>{_cell('FactName', label, widths[0], runs)}{_cell('FactValue', value, widths[1], runs)}</w:tr>"
+            for label, value in page.facts
+        ]
+        parts += [table_start("FactTable", widths, _PLAIN_LOOK), *rows, "</w:tbl>", TABLE_END]
+    if page.notes:
+        parts.append(paragraph("NotesHeading", runs(NOTES_HEADING)))
+        parts += [paragraph("ListBullet", runs(note), text=note) for note in page.notes]
+    return "".join(parts)
+
+
+def header(title: str, note: str, runs: Runs) -> str:
+    """The paragraph of the header: the title on the left, the note on the right."""
+    return paragraph("Header", f"{runs(title)}<w:r><w:tab/></w:r>{runs(note)}")
+
+
+def footer() -> str:
+    number = "<w:r><w:t>1</w:t></w:r>"
+    runs = (
+        f'<w:r><w:t xml:space="preserve">Page </w:t></w:r>{field("PAGE", number)}'
+        f'<w:r><w:t xml:space="preserve"> of </w:t></w:r>{field("NUMPAGES", number)}'
+    )
+    return paragraph("Footer", runs)
+
+
+def _cell(style: str, text: str, width: int, runs: Runs) -> str:
+    return (
+        f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/></w:tcPr>'
+        f"{paragraph(style, runs(text), text=text)}</w:tc>"
+    )

@@ -1,0 +1,161 @@
+"""XLSX (SpreadsheetML, ECMA-376): a sheet a table, relations on sheets of their own linked by id, an About sheet first.
+
+Everything is streamed; sheets that are written beside another wait in scratch files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from arkham_shard_export.formats.account import account
+from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.grid import grid_of
+from arkham_shard_export.formats.workbook.about import About
+from arkham_shard_export.formats.workbook.cells import MAX_CELL_LENGTH, Cells, Shortened, parts_of, short
+from arkham_shard_export.formats.workbook.grids import GridSheets
+from arkham_shard_export.formats.workbook.package import Package
+from arkham_shard_export.formats.workbook.shape import RelationShape, Shape
+from arkham_shard_export.formats.workbook.sheets import Sheet, SheetColumn, Table
+from arkham_shard_export.formats.xml import XmlText
+from arkham_shard_export.layouts import layout_of
+from arkham_shard_export.ports import Output, Sink
+from arkham_shard_export.records import Adjustments, Batch, Row, Section
+from arkham_shard_export.schema import Kind, Layout
+
+HOW_TO_READ = "Dates and times are in UTC. Records and what belongs to them are linked by their ids."
+GRID_SHEETS = 50
+"""Up to so many matrices each have a sheet of their own; more follow each other on sheets called Grids."""
+_MARK = " … [cut: {:,} characters, whole on the sheet Long text]"
+_LONG_TEXT = (
+    SheetColumn("Sheet", Kind.TEXT),
+    SheetColumn("ID", Kind.TEXT),
+    SheetColumn("Column", Kind.TEXT),
+    SheetColumn("Part", Kind.INTEGER),
+    SheetColumn("Text", Kind.TEXT),
+)
+
+
+class XlsxWriter:
+    spec: ClassVar[FormatSpec] = FormatSpec(
+        format="xlsx",
+        name="Excel workbook",
+        description="A workbook for people: a sheet a table with filters and real dates, relations linked by id.",
+        file_extension=".xlsx",
+        mime_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        supports_flatten=True,
+        tabular=True,
+        laid_out=True,
+        cannot_carry=(
+            "JSON columns are JSON in a cell; a text over 32,767 characters is cut in its cell and whole on the sheet "
+            "Long text; numbers of more than 15 digits and dates before March 1900 are text; characters XML cannot "
+            "carry become U+FFFD. Each is counted. Times are to the millisecond."
+        ),
+    )
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.file_extension = self.spec.file_extension
+        self._abandon: Callable[[], None] = lambda: None
+
+    def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
+        self._document = document
+        self._adjustments = adjustments
+        self._layout = layout_of(document.target)
+        self._xml = XmlText(adjustments)
+        self._package = Package(sink, self._xml)
+        self._abandon = self._package.abandon
+        self._cells = Cells(adjustments, self)
+        # What is seen again on a grid or on the sheet About was counted, and kept, where it stands.
+        self._repeating = Cells(Adjustments(), Shortened())
+        self._tables: list[Table] = []
+        self._grids: GridSheets | None = None
+        self._grid_sheets: list[Sheet] = []
+        self._long: Table | None = None
+        self._record: tuple[str, Any] = ("", None)
+
+    def begin_section(self, section: Section) -> None:
+        self._section = section
+        self._shape = Shape(self._layout.section(section.name, section.columns), section.columns)
+        self._grids = None
+        opened = self._package.open
+        if section.layout is Layout.GRID and self._shape.relations:
+            self._grids = GridSheets(self._repeating, opened, alone=(section.expected or 0) <= GRID_SHEETS)
+            opened = self._package.open_aside
+        self._main = self._table(self._shape, opened)
+        self._related = [self._table(each, self._package.open_aside) for each in self._shape.relations]
+
+    def write(self, batch: Batch) -> None:
+        if not batch:
+            return
+        self._main.write([self._shape.row(record) for record in batch], self._begins(self._main))
+        for shape, table in zip(self._shape.relations, self._related, strict=True):
+            if rows := [row for record in batch for row in shape.rows(record)]:
+                table.write(rows, self._begins(table))
+        if self._grids is not None:
+            for record in batch:
+                self._grids.write(grid_of(self._section.columns, record))
+        if self._section.counted:
+            self.written += len(batch)
+
+    def end_section(self) -> None:
+        if self._grids is not None:
+            self._grids.end()
+            self._grid_sheets += self._grids.sheets
+        for table in (self._main, *self._related):
+            table.end()
+
+    def end(self) -> None:
+        if self._long is not None:
+            self._long.end()
+            self._tables.append(self._long)
+        self._package.flush()
+        contents = [(sheet, "grid: evidence against hypotheses") for sheet in self._grid_sheets]
+        contents += [(sheet, f"{sheet.rows:,} rows") for table in self._tables for sheet in table.sheets]
+        sheets = [sheet for sheet, _ in contents]
+        if self._document.include_metadata:
+            sheets.insert(0, self._about([(sheet.name, content) for sheet, content in contents]))
+        self._package.close(sheets, self._layout.title, self._document.exported_at)
+
+    def close(self) -> None:
+        self._abandon()
+
+    def keep(self, column: str, text: str) -> str:
+        """Puts the whole text on the sheet Long text, for the cells."""
+        self._adjustments.add("long_text")
+        if self._long is None:
+            self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside)
+        sheet, key = self._record
+        key = short(key) if isinstance(key, str) else key
+        rows: Batch = [
+            [sheet, key, short(column), number, part] for number, part in enumerate(parts_of(text), 1)
+        ]
+        self._long.write(rows, lambda _row: None)
+        mark = _MARK.format(len(text))
+        return text[: (MAX_CELL_LENGTH - len(mark)) // 2] + mark
+
+    def _table(self, shape: Shape | RelationShape, opened: Callable[[str], tuple[Sheet, Output]]) -> Table:
+        table = Table(shape.title, shape.columns, self._cells, opened, shape.id_place)
+        self._tables.append(table)
+        return table
+
+    def _begins(self, table: Table) -> Callable[[Row], None]:
+        def begins(row: Row) -> None:
+            place = table.id_place
+            self._record = table.sheets[-1].name, None if place is None else row[place]
+
+        return begins
+
+    def _about(self, sheets: list[tuple[str, str]]) -> Sheet:
+        facts, notes = account(self._document, self.written, self._adjustments)
+        sheet, output = self._package.open("About")
+        about = About(output, self._repeating, self._xml)
+        about.title(self._layout.title)
+        about.facts([*facts, ("How to read it", HOW_TO_READ)])
+        if notes:
+            about.heading("What is not in this workbook, or was changed")
+            about.notes(notes)
+        about.heading("Sheets")
+        about.sheets(sheets)
+        about.end()
+        return sheet
