@@ -7,7 +7,8 @@ from typing import IO
 
 from isal import isal_zlib
 
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 14
+"""Read at a time; deflate packs a thousand times as much into them at most."""
 
 
 class Spool:

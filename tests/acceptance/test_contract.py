@@ -33,7 +33,7 @@ from tests.hosts import RunningHost, arkhamframe, standalone
 
 NONE = type(None)
 ALL = ["documents", "entities", "claims", "timeline", "graph", "matrix"]
-FORMATS = ["json", "csv"]
+FORMATS = ["json", "csv", "xlsx", "pdf", "docx"]
 STATUSES = {"pending", "processing", "completed", "failed", "cancelled"}
 KINDS = ["standalone", "standalone-postgres", "arkhamframe"]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)")
@@ -82,6 +82,7 @@ FORMAT: dict[str, tuple[type, ...]] = {
     "supports_metadata": (bool,),
     "max_records": (int, NONE),
     "placeholder": (bool,),
+    "available": (bool,),
 }
 TARGET: dict[str, tuple[type, ...]] = {
     "target": (str,),

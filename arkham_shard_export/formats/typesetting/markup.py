@@ -24,7 +24,7 @@ from arkham_shard_export.formats.report.blocks import (
     Table,
     TitlePage,
 )
-from arkham_shard_export.formats.report.direction import is_rtl
+from arkham_shard_export.formats.report.direction import has_rtl, is_rtl
 from arkham_shard_export.formats.typesetting.fonts import FAMILIES, coverage
 from arkham_shard_export.records import Adjustments
 
@@ -54,6 +54,10 @@ class Markup:
             text = _LONG_WORD.sub("\\1\u200b", text)
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
+    def inline(self, text: str) -> str:
+        """A literal for text beside other text: what reads from right to left is isolated (UAX #9, FSI and PDI)."""
+        return self.string(f"\u2068{text}\u2069" if has_rtl(text) else text)
+
     def _drawable(self, text: str) -> str:
         for character in sorted(self._missing(text)):
             self._adjustments.add("missing_glyphs", text.count(character))
@@ -63,7 +67,7 @@ class Markup:
     def block(self, block: Block) -> str:
         match block:
             case Heading(level, text):
-                return f"#H({level},{self.string(text)})\n"
+                return f"#{'RH' if is_rtl(text) else 'H'}({level},{self.string(text)})\n"
             case Facts(pairs):
                 return f"#par[{self._pairs(pairs)}]\n"
             case Paragraph():
@@ -88,7 +92,7 @@ class Markup:
         return "#contents-title\n" + "\n".join(lines) + "\n"
 
     def _pairs(self, pairs: Sequence[tuple[str, str]]) -> str:
-        return "#s".join(f"#K({self.string(label)})~#{self.string(value)};" for label, value in pairs)
+        return "#s".join(f"#K({self.string(label)})~#{self.inline(value)};" for label, value in pairs)
 
     def _paragraph(self, block: Paragraph) -> str:
         label = f"#K({self.string(block.label)})~" if block.label else ""
@@ -98,7 +102,7 @@ class Markup:
     def _item(self, block: Item) -> str:
         parts = []
         if block.title:
-            parts.append(f"#strong({self.string(block.title)})")
+            parts.append(f"#strong({self.inline(block.title)})")
         if block.pairs:
             parts.append(self._pairs(block.pairs))
         head = f"#par[{'#s'.join(parts)}]" if parts else ""
@@ -113,7 +117,7 @@ class Markup:
 
     def _cell(self, cell: Cell) -> str:
         fill = FILLS.get(cell.tone, "")
-        return f'C("{fill}",{str(cell.strong).lower()},{self.string(cell.text)})'
+        return f'C("{fill}",{str(cell.strong).lower()},{self.inline(cell.text)})'
 
     def _figure(self, block: Figure) -> str:
         shapes = self._list(map(self._shape, block.shapes))

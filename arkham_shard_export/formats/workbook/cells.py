@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from arkham_shard_export.formats.workbook.styles import Style
+from arkham_shard_export.formats.workbook.styles import QUOTED, Style
 from arkham_shard_export.formats.xml import XmlText
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Kind
@@ -78,13 +78,12 @@ class Cells:
             return ""
         if len(value) > MAX_CELL_LENGTH // 2 and _utf16_length(value) > MAX_CELL_LENGTH:
             value = self._long_texts.keep(column, self._xml.allowed(value))
-        if style is Style.TEXT and value[0] in _FORMULA_STARTS:
-            style = Style.QUOTED
+        number = style + QUOTED if value[0] in _FORMULA_STARTS else style
         xml = self._xml(value)
         if "_x" in xml:
             # ST_Xstring: readers would take _x0041_ for an A.
             xml = _ESCAPE_LIKE.sub("_x005F_", xml)
-        return f'" s="{style:d}" t="inlineStr"><is><t xml:space="preserve">{xml}</t></is></c>'
+        return f'" s="{number:d}" t="inlineStr"><is><t xml:space="preserve">{xml}</t></is></c>'
 
     def number(self, value: float | Decimal, column: str, style: Style = Style.NUMBER) -> str:
         if isinstance(value, int):

@@ -31,6 +31,8 @@ class Package:
         self._numbers: dict[int, int] = {}
         self._names: set[str] = {"history"}
         self._spools: list[tuple[Sheet, Spool]] = []
+        self._part("[Content_Types].xml", _CONTENT_TYPES)
+        self._part("_rels/.rels", _RELATIONS)
 
     def open(self, title: str) -> tuple[Sheet, Output]:
         """A sheet written straight into the archive: it ends where the next is opened."""
@@ -55,8 +57,6 @@ class Package:
         """Write what lists the sheets, in this order. `created` is ISO 8601."""
         self.flush()
         numbers = [self._numbers[id(sheet)] for sheet in sheets]
-        self._part("[Content_Types].xml", _content_types(numbers))
-        self._part("_rels/.rels", _RELATIONS)
         self._part("xl/workbook.xml", self._workbook(sheets, numbers))
         self._part("xl/_rels/workbook.xml.rels", _workbook_relations(numbers))
         self._part("xl/styles.xml", styles_part())
@@ -123,24 +123,18 @@ def _fitting(name: str, suffix: str) -> str:
     return units.decode("utf-16-le", errors="ignore").rstrip(" '") + suffix
 
 
-def _content_types(numbers: list[int]) -> str:
-    sheets = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{number}.xml" ContentType="{_TYPE}.worksheet+xml"/>'
-        for number in numbers
-    )
-    return (
-        f'<Types xmlns="{_PACKAGE}/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>{sheets}'
-        f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/>'
-        '<Override PartName="/docProps/app.xml"'
-        ' ContentType="application/vnd.openxmlformats-officedocument.extended-properties+xml"/>'
-        '<Override PartName="/docProps/core.xml"'
-        ' ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>'
-    )
-
-
+# Sheets are the default, so that this part can stand first, where programs look for it, before their number is known.
+_CONTENT_TYPES = (
+    f'<Types xmlns="{_PACKAGE}/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Default Extension="xml" ContentType="{_TYPE}.worksheet+xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/>'
+    '<Override PartName="/docProps/app.xml"'
+    ' ContentType="application/vnd.openxmlformats-officedocument.extended-properties+xml"/>'
+    '<Override PartName="/docProps/core.xml"'
+    ' ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>'
+)
 _RELATIONS = (
     f'<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'

@@ -26,31 +26,34 @@ _CENTRED = '<alignment horizontal="center" vertical="center" wrapText="1"/>'
 
 
 class Style(IntEnum):
-    """The style's number in `cellXfs`. QUOTED marks a text that would be a formula if it were typed in."""
+    """The style's number in `cellXfs`."""
 
     DEFAULT = 0
     HEADER = 1
     TEXT = 2
-    QUOTED = 3
-    NUMBER = 4
-    DATE_TIME = 5
-    TITLE = 6
-    LABEL = 7
-    WRAPPED = 8
-    LINK = 9
-    STRONGLY_CONSISTENT = 10
-    CONSISTENT = 11
-    NEUTRAL = 12
-    INCONSISTENT = 13
-    STRONGLY_INCONSISTENT = 14
-    NOT_APPLICABLE = 15
-    UNRATED = 16
-    SUMMARY_LABEL = 17
-    SUMMARY = 18
-    SUMMARY_DECIMAL = 19
-    GRID_TEXT = 20
-    HEADING = 21
-    MILLISECONDS = 22
+    NUMBER = 3
+    DATE_TIME = 4
+    TITLE = 5
+    LABEL = 6
+    WRAPPED = 7
+    LINK = 8
+    STRONGLY_CONSISTENT = 9
+    CONSISTENT = 10
+    NEUTRAL = 11
+    INCONSISTENT = 12
+    STRONGLY_INCONSISTENT = 13
+    NOT_APPLICABLE = 14
+    UNRATED = 15
+    SUMMARY_LABEL = 16
+    SUMMARY = 17
+    SUMMARY_DECIMAL = 18
+    GRID_TEXT = 19
+    HEADING = 20
+    MILLISECONDS = 21
+
+
+QUOTED = len(Style)
+"""Added to a style: text that would be a formula if it were typed in, and stays text when its cell is edited."""
 
 
 RATING_STYLES: dict[str, Style] = {
@@ -62,26 +65,25 @@ RATING_STYLES: dict[str, Style] = {
     "N/A": Style.NOT_APPLICABLE,
 }
 
-# One line a style, in the order of Style: font, fill, number format, border, alignment, further attributes.
-_FORMATS: tuple[tuple[int, int, int, int, str, str], ...] = (
-    (_PLAIN, _NO_FILL, 0, 0, "", ""),
-    (_WHITE_BOLD, _DARK, 0, 1, '<alignment vertical="center" wrapText="1"/>', ""),
-    (_PLAIN, _NO_FILL, 0, 0, _TOP_WRAPPED, ""),
-    (_PLAIN, _NO_FILL, 0, 0, _TOP_WRAPPED, ' quotePrefix="1"'),
-    (_PLAIN, _NO_FILL, 0, 0, _TOP, ""),
-    (_PLAIN, _NO_FILL, _DATE_TIME, 0, _TOP, ""),
-    (_TITLE, _NO_FILL, 0, 0, "", ""),
-    (_GREY, _NO_FILL, 0, 0, _TOP_WRAPPED, ""),
-    (_PLAIN, _NO_FILL, 0, 0, _TOP_WRAPPED, ""),
-    (_LINK, _NO_FILL, 0, 0, _TOP, ""),
-    *((_BOLD, 3 + number, 0, 1, _CENTRED, "") for number in range(6)),
-    (_PLAIN, _NO_FILL, 0, 1, _CENTRED, ""),
-    (_BOLD, _SUMMARY, 0, 1, _TOP_WRAPPED, ""),
-    (_BOLD, _SUMMARY, 0, 1, _CENTRED, ""),
-    (_BOLD, _SUMMARY, _TWO_DECIMALS, 1, _CENTRED, ""),
-    (_PLAIN, _NO_FILL, 0, 1, _TOP_WRAPPED, ""),
-    (_BOLD, _NO_FILL, 0, 0, "", ""),
-    (_PLAIN, _NO_FILL, _MILLISECONDS, 0, _TOP, ""),
+# One line a style, in the order of Style: font, fill, number format, border, alignment.
+_FORMATS: tuple[tuple[int, int, int, int, str], ...] = (
+    (_PLAIN, _NO_FILL, 0, 0, ""),
+    (_WHITE_BOLD, _DARK, 0, 1, '<alignment vertical="center" wrapText="1"/>'),
+    (_PLAIN, _NO_FILL, 0, 0, _TOP_WRAPPED),
+    (_PLAIN, _NO_FILL, 0, 0, _TOP),
+    (_PLAIN, _NO_FILL, _DATE_TIME, 0, _TOP),
+    (_TITLE, _NO_FILL, 0, 0, ""),
+    (_GREY, _NO_FILL, 0, 0, _TOP_WRAPPED),
+    (_PLAIN, _NO_FILL, 0, 0, _TOP_WRAPPED),
+    (_LINK, _NO_FILL, 0, 0, _TOP),
+    *((_BOLD, 3 + number, 0, 1, _CENTRED) for number in range(6)),
+    (_PLAIN, _NO_FILL, 0, 1, _CENTRED),
+    (_BOLD, _SUMMARY, 0, 1, _TOP_WRAPPED),
+    (_BOLD, _SUMMARY, 0, 1, _CENTRED),
+    (_BOLD, _SUMMARY, _TWO_DECIMALS, 1, _CENTRED),
+    (_PLAIN, _NO_FILL, 0, 1, _TOP_WRAPPED),
+    (_BOLD, _NO_FILL, 0, 0, ""),
+    (_PLAIN, _NO_FILL, _MILLISECONDS, 0, _TOP),
 )  # fmt: skip
 
 _EDGE = '<{0} style="thin"><color rgb="FFC9D1DA"/></{0}>'
@@ -98,7 +100,7 @@ def styles_part() -> str:
         f'<fill><patternFill patternType="solid"><fgColor rgb="FF{colour}"/><bgColor indexed="64"/></patternFill></fill>'
         for colour in FILLS
     )
-    formats = "".join(_format(*each) for each in _FORMATS)
+    formats = "".join(_format(*each, more) for more in ("", ' quotePrefix="1"') for each in _FORMATS)
     return (
         '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
         f'<numFmts count="2"><numFmt numFmtId="{_DATE_TIME}" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
@@ -107,7 +109,7 @@ def styles_part() -> str:
         f'<fills count="{len(FILLS) + 2}">{fills}</fills>'
         f'<borders count="{len(_BORDERS)}">{"".join(_BORDERS)}</borders>'
         '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
-        f'<cellXfs count="{len(_FORMATS)}">{formats}</cellXfs>'
+        f'<cellXfs count="{2 * QUOTED}">{formats}</cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
         '<dxfs count="0"/></styleSheet>'
     )
