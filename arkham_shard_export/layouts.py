@@ -44,9 +44,16 @@ class Display(StrEnum):
     TABLE = "table"
 
 
+class Drawing(StrEnum):
+    """What an overview draws: the events over time by the date of their layout, or the network of nodes and edges."""
+
+    EVENTS = "events"
+    NETWORK = "network"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordLayout:
-    """The records of one table, named in the plural; `one` of them. `title` names the columns of which the first that is filled heads a record.
+    """The records of one table, named in the plural; `one` of them, and a `note` on what they are. `title` names the columns of which the first that is filled heads a record.
 
     `facts` are short values in their order, `prose` those that are set as paragraphs; columns in neither follow the
     facts. `implied` columns repeat what is said by where the record stands (the key of the record it belongs to):
@@ -55,6 +62,7 @@ class RecordLayout:
 
     name: str
     one: str = "Record"
+    note: str = ""
     title: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     prose: tuple[str, ...] = ()
@@ -89,11 +97,12 @@ class RecordLayout:
 
 @dataclass(frozen=True, slots=True)
 class TargetLayout:
-    """A target as a report: its title, its sections by name, and whether its pages are wide."""
+    """A target as a report: its title, its sections by name, whether its pages are wide, and what its overview draws."""
 
     title: str
     sections: Mapping[str, RecordLayout]
     wide: bool = False
+    drawing: Drawing | None = None
 
     def section(self, name: str, columns: Sequence[Column]) -> RecordLayout:
         return self.sections.get(name) or plain_layout(default_label(name), columns)
@@ -110,10 +119,11 @@ _TITLE_COLUMNS = ("title", "name", "label", "filename", "text", "description", "
 
 
 def default_label(column: str) -> str:
-    """`source_document_id` becomes "Source document ID"; a dotted name of a flattened column keeps its dots."""
-    words = [_ACRONYMS.get(word, word) for word in column.split("_") if word]
-    text = " ".join(words) or column
-    return text[:1].upper() + text[1:]
+    """`source_document_id` becomes "Source document ID"; of a flattened column what follows the dot stays as it is."""
+    name, dot, path = column.partition(".")
+    words = [_ACRONYMS.get(word, word) for word in name.split("_") if word]
+    text = " ".join(words) or name
+    return f"{text[:1].upper()}{text[1:]}{dot}{path}"
 
 
 def plain_layout(name: str, columns: Sequence[Column]) -> RecordLayout:
@@ -192,6 +202,7 @@ LAYOUTS: dict[str, TargetLayout] = {
                 relations={
                     "relationships": RecordLayout(
                         "Relationships",
+                        note="one for each of the two entities that it relates, with its direction from there",
                         title=("relationship_type",),
                         facts=("direction", "source_id", "target_id", "confidence", *_AUDIT),
                         labels={"relationship_type": "Relationship", "source_id": "From", "target_id": "To"},
@@ -262,6 +273,7 @@ LAYOUTS: dict[str, TargetLayout] = {
             "conflicts": RecordLayout(
                 "Conflicts",
                 title=("type",),
+                display=Display.ITEMS,
                 facts=("severity", "event_ids", "document_ids", "created_at"),
                 prose=("description", "suggested_resolution"),
                 labels={"event_ids": "Events", "document_ids": "Documents"},
@@ -284,6 +296,7 @@ LAYOUTS: dict[str, TargetLayout] = {
                 labels={"key": "Group", "date_start": "Start", "event_id": "Event ID", "text": "Event"},
             ),
         },
+        drawing=Drawing.EVENTS,
     ),
     "graph": TargetLayout(
         "Graph",
@@ -305,12 +318,14 @@ LAYOUTS: dict[str, TargetLayout] = {
                 title=("relationship_type",),
                 display=Display.ITEMS,
                 tallied=("relationship_type",),
-                facts=("source_id", "target_id", "weight", "co_occurrence_count", "document_ids", "graph_id",
-                       "created_at"),
-                labels={"relationship_type": "Relationship", "source_id": "From", "target_id": "To",
+                facts=("source_name", "target_name", "source_id", "target_id", "weight", "co_occurrence_count",
+                       "document_ids", "graph_id", "created_at"),
+                labels={"relationship_type": "Relationship", "source_name": "From", "target_name": "To",
+                        "source_id": "From node", "target_id": "To node",
                         "co_occurrence_count": "Found together", "document_ids": "Documents", "graph_id": "Graph"},
             ),
         },
+        drawing=Drawing.NETWORK,
     ),
     "matrix": TargetLayout(
         "Analyses of competing hypotheses",
@@ -356,7 +371,7 @@ LAYOUTS: dict[str, TargetLayout] = {
                         title=("title",),
                         facts=("rank", "hypothesis_id", "inconsistency_count", "weighted_score", "normalised_score"),
                         labels={"hypothesis_id": "Hypothesis ID", "title": "Hypothesis",
-                                "inconsistency_count": "Inconsistencies", "weighted_score": "Weighted score (−2 to 2)",
+                                "inconsistency_count": "Inconsistencies", "weighted_score": "Weighted score (-2 to 2)",
                                 "normalised_score": "Normalised score (0 to 100)"},
                     ),
                 },

@@ -74,6 +74,7 @@ class Adjustments:
         "flatten_overflow": "nested keys beyond the column limit were kept together as JSON",
         "long_text": "texts are too long for a cell: they are cut there and whole on the sheet Long text",
         "long_number": "numbers that a spreadsheet would round are carried as text",
+        "short_fraction": "fractions of a second were cut to the milliseconds that a spreadsheet shows",
         "early_date": "dates before March 1900, which spreadsheets cannot hold, are carried as text",
         "missing_glyphs": "characters that no font of the report has are shown by their code points",
         "forbidden_characters": "characters that XML cannot carry became U+FFFD",

@@ -13,6 +13,7 @@ from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.records import Adjustments
 
 HOW_TO_READ = "Times are in UTC; a date without a time is midnight. Empty fields are left out."
+NOTES_TITLE = "What is not in this file, or was changed"
 _DEFAULTS = asdict(ExportOptions())
 
 

@@ -79,6 +79,7 @@ class DocxWriter:
             numbered(piece for each in stretches for piece in each.chunks()),
         )
         archive = Archive(self._sink, fast=True)
+        self._open.callback(archive.abandon)
         Package(archive, self._page).write(self._properties(title.subtitle), self._state(), document)
         archive.close()
 
@@ -97,7 +98,11 @@ class DocxWriter:
         return Properties(self._report.title, subtitle, description, moment)
 
     def _state(self) -> str:
-        return f"Snapshot {_instant(self._document.snapshot_at):%Y-%m-%d %H:%M:%S} UTC" if self._told else ""
+        return (
+            f"State of the data: {_instant(self._document.snapshot_at):%Y-%m-%d %H:%M:%S} UTC"
+            if self._told
+            else ""
+        )
 
     @property
     def _told(self) -> bool:

@@ -18,6 +18,13 @@ LEGEND = {
     "N/A": "not applicable",
 }
 """The ratings, best first, and what they mean."""
+SCORES = {
+    "inconsistency_count": "Inconsistencies (number of - and --)",
+    "weighted_score": "Weighted score (-2 to 2)",
+    "normalised_score": "Normalised score (0 to 100)",
+    "rank": "Rank (1: least inconsistent)",
+}
+"""What stands below each hypothesis, and its label."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
+from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.readable import shortened
-from arkham_shard_export.formats.report.blocks import Block, Heading, Item, Table
+from arkham_shard_export.formats.report.blocks import Block, Heading, Item, Paragraph, Table
 from arkham_shard_export.formats.report.builder import Report
+from arkham_shard_export.formats.report.portions import portions
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Batch, Section
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from arkham_shard_export.formats.typesetting.chunks import Chunk, Typesetter
     from arkham_shard_export.formats.typesetting.outline import Entry
 
+MAX_PAGES = 75_000
+"""Binding holds some 20 KiB a page in memory."""
+LISTED_HEADINGS = 2_000
 CONTENTS_LENGTH = 88
 CHUNK_CHARACTERS = 600_000
 """Source that is set at a time: more costs memory, less costs time and leaves more pages half empty."""
@@ -85,6 +91,8 @@ class PdfWriter:
             self._headings[:0] = [each for each in overview if isinstance(each, Heading)]
         entries = _placed(self._headings, body)
         listed = [each for each in entries if each.level <= self._report.contents_depth]
+        if len(listed) > LISTED_HEADINGS:
+            listed = [each for each in entries if each.level == 1]
         # The title page tells what was changed on the way, so it is set last.
         contents = self._markup.contents(
             (each.level, shortened(each.title, CONTENTS_LENGTH), each.page) for each in listed
@@ -93,7 +101,8 @@ class PdfWriter:
         front = setter.set_now(self._markup.preamble + self._markup.title_page(page) + contents)
         numerals = setter.set_now(NUMERALS)
         setter.close()
-        imprint = Imprint(page.title, self._document.exported_at, subject=page.subtitle)
+        told = self._document.exported_at if self._document.include_metadata else ""
+        imprint = Imprint(page.title, told, subject=page.subtitle)
         bind([front], body, numerals, entries, imprint, self._sink)
 
     def close(self) -> None:
@@ -102,7 +111,7 @@ class PdfWriter:
             self._scratch.close()
 
     def _add(self, blocks: Iterable[Block]) -> None:
-        for block in blocks:
+        for block in chain.from_iterable(map(portions, blocks)):
             if self._characters >= _enough(block):
                 self._end_chunk()
                 self._begin_chunk()
@@ -120,6 +129,11 @@ class PdfWriter:
         assert self._typesetter is not None
         if self._parts:
             self._typesetter.add(self._markup.preamble + "".join(self._parts))
+        if self._typesetter.pages > MAX_PAGES:
+            raise StoreFailed(
+                f"The report has more than {MAX_PAGES:,} pages, which is as many as a PDF can be bound of here. Choose fewer "
+                "records, leave out their relationships, or take JSON, CSV, XLSX or DOCX."
+            )
 
     def _source(self, blocks: Iterable[Block]) -> str:
         return self._markup.preamble + "".join(map(self._markup.block, blocks))
@@ -132,7 +146,7 @@ def _enough(block: Block) -> float:
             return CHUNK_CHARACTERS / 2
         case Heading():
             return CHUNK_CHARACTERS
-        case Item() | Table():
+        case Item() | Table() | Paragraph():
             return CHUNK_CHARACTERS * 1.5
     return float("inf")
 

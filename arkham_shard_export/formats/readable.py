@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,9 @@ Readable = Callable[[Any], str]
 SHORT_TEXT = 160
 """Longer texts, and those of several lines, are set as paragraphs."""
 
+_AMBIGUOUS = re.compile(
+    r'[,;:"\[\]{}]\s|[,;:]$|^\s|\s$|^(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$|^["\[{]'
+)
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -50,24 +54,31 @@ def timestamp(value: Any) -> str:
 
 def json_text(text: str) -> str:
     """A list as its members with commas between, an object as `key: value` with semicolons; what is deeper stays JSON."""
-    value = _decode(text)
+    try:
+        value = _decode(text)
+    except (ValueError, ArithmeticError, RecursionError):
+        # Numbers of thousands of digits are JSON, but no number of ours.
+        return text
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         return ", ".join(map(_member, value))
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_member(each)}" for key, each in value.items())
-    return _encode(value).decode()
+        return "; ".join(f"{_plain(key)}: {_member(each)}" for key, each in value.items())
+    return text
 
 
 def _member(value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(each, list | dict) for each in value):
+    if isinstance(value, list) and value and not any(isinstance(each, list | dict) for each in value):
         return ", ".join(map(_plain, value))
     return _plain(value)
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _encode(value).decode()
+    """A text that would read as several members, or as something else than a text, stays in quotation marks."""
+    if isinstance(value, str) and value and not _AMBIGUOUS.search(value):
+        return value
+    return _encode(value).decode()
 
 
 def is_short(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from arkham_shard_export.formats.account import account
+from arkham_shard_export.formats.account import NOTES_TITLE, account
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.grid import grid_of
 from arkham_shard_export.formats.workbook.about import About
@@ -29,6 +29,7 @@ GRID_SHEETS = 50
 _MARK = " … [cut: {:,} characters, whole on the sheet Long text]"
 _LONG_TEXT = (
     SheetColumn("Sheet", Kind.TEXT),
+    SheetColumn("Row", Kind.INTEGER),
     SheetColumn("ID", Kind.TEXT),
     SheetColumn("Column", Kind.TEXT),
     SheetColumn("Part", Kind.INTEGER),
@@ -49,7 +50,7 @@ class XlsxWriter:
         cannot_carry=(
             "JSON columns are JSON in a cell; a text over 32,767 characters is cut in its cell and whole on the sheet "
             "Long text; numbers of more than 15 digits and dates before March 1900 are text; characters XML cannot "
-            "carry become U+FFFD. Each is counted. Times are to the millisecond."
+            "carry become U+FFFD; fractions of a second end at the millisecond. Each of these is counted."
         ),
     )
 
@@ -72,7 +73,7 @@ class XlsxWriter:
         self._grids: GridSheets | None = None
         self._grid_sheets: list[Sheet] = []
         self._long: Table | None = None
-        self._record: tuple[str, Any] = ("", None)
+        self._record: tuple[str, int | None, Any] = ("", None, None)
 
     def begin_section(self, section: Section) -> None:
         self._section = section
@@ -111,11 +112,13 @@ class XlsxWriter:
             self._tables.append(self._long)
         self._package.flush()
         contents = [(sheet, "grid: evidence against hypotheses") for sheet in self._grid_sheets]
-        contents += [(sheet, f"{sheet.rows:,} rows") for table in self._tables for sheet in table.sheets]
+        contents += [(sheet, _rows(sheet, table)) for table in self._tables for sheet in table.sheets]
         sheets = [sheet for sheet, _ in contents]
         if self._document.include_metadata:
             sheets.insert(0, self._about([(sheet.name, content) for sheet, content in contents]))
-        self._package.close(sheets, self._layout.title, self._document.exported_at)
+        self._package.close(
+            sheets, self._layout.title, self._document.exported_at if self._document.include_metadata else ""
+        )
 
     def close(self) -> None:
         self._abandon()
@@ -125,24 +128,26 @@ class XlsxWriter:
         self._adjustments.add("long_text")
         if self._long is None:
             self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside)
-        sheet, key = self._record
+        sheet, number, key = self._record
         key = short(key) if isinstance(key, str) else key
         rows: Batch = [
-            [sheet, key, short(column), number, part] for number, part in enumerate(parts_of(text), 1)
+            [sheet, number, key, short(column), part_number, part]
+            for part_number, part in enumerate(parts_of(text), 1)
         ]
         self._long.write(rows, lambda _row: None)
         mark = _MARK.format(len(text))
         return text[: (MAX_CELL_LENGTH - len(mark)) // 2] + mark
 
     def _table(self, shape: Shape | RelationShape, opened: Callable[[str], tuple[Sheet, Output]]) -> Table:
-        table = Table(shape.title, shape.columns, self._cells, opened, shape.id_place)
+        table = Table(shape.title, shape.columns, self._cells, opened, shape.id_place, shape.note)
         self._tables.append(table)
         return table
 
     def _begins(self, table: Table) -> Callable[[Row], None]:
         def begins(row: Row) -> None:
             place = table.id_place
-            self._record = table.sheets[-1].name, None if place is None else row[place]
+            sheet = table.sheets[-1]
+            self._record = sheet.name, sheet.rows + 1, None if place is None else row[place]
 
         return begins
 
@@ -153,9 +158,13 @@ class XlsxWriter:
         about.title(self._layout.title)
         about.facts([*facts, ("How to read it", HOW_TO_READ)])
         if notes:
-            about.heading("What is not in this workbook, or was changed")
+            about.heading(NOTES_TITLE)
             about.notes(notes)
         about.heading("Sheets")
         about.sheets(sheets)
         about.end()
         return sheet
+
+
+def _rows(sheet: Sheet, table: Table) -> str:
+    return f"{sheet.rows:,} rows{f'; {table.note}' if table.note else ''}"

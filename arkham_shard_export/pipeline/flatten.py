@@ -106,7 +106,12 @@ def _leaves(text: str | None) -> Iterator[tuple[Path, Any]]:
     """Paths and values of an object; the path () where the text holds no object."""
     if text is None:
         return
-    value = _decode(text)
+    try:
+        value = _decode(text)
+    except (ValueError, ArithmeticError, RecursionError):
+        # Numbers of thousands of digits are JSON, but no number of ours: the column keeps its text.
+        yield (), text
+        return
     if not isinstance(value, dict):
         yield (), value
         return

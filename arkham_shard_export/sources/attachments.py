@@ -107,16 +107,59 @@ class Computed:
         return results
 
 
-class Names:
-    """The names of the entities that a JSON list of ids refers to, in the order of the list; None where unknown."""
+class Lookup:
+    """A text column of another table by id; of the visible rows only."""
 
-    def __init__(self, conditions: Conditions, relation: Relation, source: str, canonical: Canonical) -> None:
-        import msgspec
-
-        self.column = Column(relation.name, Kind.JSON)
+    def __init__(self, conditions: Conditions, relation: Relation, wanted: str) -> None:
         self._conditions = conditions
         self._relation = relation
+        self._wanted = wanted
+
+    def __call__(self, keys: list[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for start in range(0, len(keys), 500):
+            found.update(self._some(keys[start : start + 500]))
+        return found
+
+    def _some(self, keys: list[str]) -> dict[str, Any]:
+        catalog = self._conditions.catalog(self._relation.table) or {}
+        if not {"id", self._wanted} <= catalog.keys():
+            return {}
+        where = self._conditions.related(self._relation, "id", keys)
+        dialect = self._conditions.dialect
+        key = dialect.text("id", catalog["id"])
+        table = dialect.table(self._relation.table)
+        sql = f"SELECT {key} AS c0, {column(self._wanted)} AS c1 FROM {table} AS t WHERE {where.sql}"
+        return {str(key): name for key, name in self._conditions.snapshot.fetch(sql, where.params)}
+
+
+class Named:
+    """The name of what an id in another column stands for; None where there is none."""
+
+    def __init__(self, name: str, source: str, lookup: Lookup, canonical: Canonical) -> None:
+        self.column = Column(name)
         self._source = source
+        self._lookup = lookup
+        self._canonical = canonical
+
+    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+        place = position.get(self._source)
+        if place is None:
+            return [None for _ in batch]
+        keys = list(dict.fromkeys(str(row[place]) for row in batch if row[place] is not None))
+        names = self._lookup(keys) if keys else {}
+        return [self._canonical.scalar(names.get(str(row[place]))) for row in batch]
+
+
+class Names:
+    """The names of what a JSON list of ids refers to, in the order of the list; None where unknown."""
+
+    def __init__(self, name: str, source: str, lookup: Lookup, canonical: Canonical) -> None:
+        import msgspec
+
+        self.column = Column(name, Kind.JSON)
+        self._source = source
+        self._lookup = lookup
         self._canonical = canonical
         self._decode = msgspec.json.Decoder().decode
 
@@ -125,22 +168,9 @@ class Names:
         if place is None:
             return [None for _ in batch]
         lists = [self._ids(row[place]) for row in batch]
-        keys = list(dict.fromkeys(each for ids in lists for each in ids))
-        names: dict[str, Any] = {}
-        for start in range(0, len(keys), 500):
-            names.update(self._lookup(keys[start : start + 500]))
+        names = self._lookup(list(dict.fromkeys(each for ids in lists for each in ids)))
         return [self._canonical.json([names.get(each) for each in ids]) for ids in lists]
 
     def _ids(self, text: str | None) -> list[str]:
         value = self._decode(text) if text else []
         return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-    def _lookup(self, keys: list[str]) -> dict[str, Any]:
-        catalog = self._conditions.catalog(self._relation.table) or {}
-        if not {"id", "name"} <= catalog.keys():
-            return {}
-        where = self._conditions.related(self._relation, "id", keys)
-        table = self._conditions.dialect.table(self._relation.table)
-        key = self._conditions.dialect.text("id", catalog["id"])
-        sql = f"SELECT {key} AS c0, {column('name')} AS c1 FROM {table} AS t WHERE {where.sql}"
-        return {str(key): name for key, name in self._conditions.snapshot.fetch(sql, where.params)}

@@ -31,7 +31,7 @@ class Selection:
 class Extent:
     """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself,
     `indexes` for what explains the ids in the records, `tables` for derived tables besides lookups, `members` for
-    groups as rows of events instead of lists of ids."""
+    what people read: groups as rows of events instead of lists of ids, the ends of an edge by name too."""
 
     relationships: bool = True
     tabular: bool = False

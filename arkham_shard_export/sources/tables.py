@@ -8,7 +8,15 @@ from dataclasses import replace
 from arkham_shard_export.peers import ENTITIES, GRAPHS, TIMELINE_EVENTS
 from arkham_shard_export.records import Adjustments, Batch, Section, Skip
 from arkham_shard_export.schema import Column, Layout, RecordSet, Relation, Target
-from arkham_shard_export.sources.attachments import Attachment, Computed, Names, Related, beside
+from arkham_shard_export.sources.attachments import (
+    Attachment,
+    Computed,
+    Lookup,
+    Named,
+    Names,
+    Related,
+    beside,
+)
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
 from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
@@ -130,8 +138,15 @@ class TableSource:
         if grid:
             attachments.append(Computed(SCORES, matrix_scores, [each.column for each in attachments]))
         if record_set.table == TIMELINE_EVENTS and self._extent.tabular:
-            names = Relation("entity_names", ENTITIES, ("id",))
-            attachments.append(Names(self._conditions, names, "entities", self._canonical))
+            lookup = Lookup(self._conditions, Relation("entity_names", ENTITIES, ("id",)), "name")
+            attachments.append(Names("entity_names", "entities", lookup, self._canonical))
+        if record_set.ends_in is not None and self._extent.members:
+            lookup = Lookup(self._conditions, Relation("ends", self._target.sets[0].table, ("id",)), "label")
+            names = [each.replace("_id", "_name") for each in record_set.ends_in]
+            attachments += [
+                Named(name, end, lookup, self._canonical)
+                for name, end in zip(names, record_set.ends_in, strict=True)
+            ]
         return attachments
 
     def _annexes(self) -> list[Section]:

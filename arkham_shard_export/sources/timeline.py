@@ -218,7 +218,7 @@ class Annexes:
             if "date_start" in self._catalog:
                 moment = self._dialect.value("date_start", self._catalog["date_start"], Kind.TIMESTAMP)
         sql = (
-            f"SELECT {value}, {name}, {event}, {moment}, {words} FROM {self._table} AS t"
+            f"SELECT {value} AS c0, {name} AS c1, {event} AS c2, {moment} AS c3, {words} AS c4 FROM {self._table} AS t"
             f" LEFT JOIN {members} ON TRUE{where} ORDER BY {value} NULLS LAST, {', '.join(date)}"
         )
         params = [*names.params, *self._included.params, *date_params]

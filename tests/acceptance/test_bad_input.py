@@ -67,7 +67,7 @@ UNKNOWN: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("format", {"format": "papyrus", "target": "claims"}, ("papyrus", "json", "csv")),
     ("format in capitals", {"format": "JSON", "target": "claims"}, ("JSON", "json", "csv")),
     ("empty format", {"format": "", "target": "claims"}, ("''", "json", "csv")),
-    ("format not available yet", {"format": "pdf", "target": "claims"}, ("pdf", "not available", "json", "csv")),
+    ("format of others", {"format": "odt", "target": "claims"}, ("odt", "not available", "json", "csv", "docx")),
     ("target", {"format": "json", "target": "rumours"}, ("rumours", *TARGETS)),
     ("target custom without a source", {"format": "json", "target": "custom"}, ("custom", *TARGETS)),
     ("empty target", {"format": "json", "target": ""}, ("''", *TARGETS)),

@@ -80,8 +80,8 @@ def test_an_export_to_a_file_is_whole_and_one_to_a_pipe_leaves_the_pipe(
             "Target 'claim' is not available. Valid: documents, entities",
         ),
         (
-            ["export", "claims", "--format", "pdf"],
-            "Format 'pdf' is not available for claims. Valid: json, csv.",
+            ["export", "claims", "--format", "odt"],
+            "Format 'odt' is not available for claims. Valid: json, csv, xlsx, pdf, docx.",
         ),
         (
             ["export", "claims", "--format", "csv", "--filter", "status"],

@@ -169,7 +169,16 @@ def claims(*rows: Row) -> Section:
 
 
 def long_rows(written: Written) -> list[list[Any]]:
-    return rows_of(written, "Long text")[1:]
+    """The rows of that sheet without their row numbers, each of which must lead to a cut cell."""
+    workbook = opened(written)
+    rows = rows_of(written, "Long text")[1:]
+    for sheet, number, *_ in rows:
+        # A header belongs to no record.
+        assert sheet is None or any("[cut: " in str(cell.value) for cell in workbook[sheet][number]), (
+            sheet,
+            number,
+        )
+    return [[sheet, *others] for sheet, _, *others in rows]
 
 
 def moments(*texts: str | None) -> Written:

@@ -379,7 +379,9 @@ def test_a_figure_larger_than_the_page_is_made_smaller(wide: bool) -> None:
 def test_the_title_page_has_no_header_and_the_others_tell_the_state_of_the_data(everything: Written) -> None:
     section = everything.document.sections[0]
     assert section.different_first_page_header_footer
-    assert section.header.paragraphs[0].text == "Claims & evidence\tSnapshot 2026-11-22 13:00:00 UTC"
+    assert (
+        section.header.paragraphs[0].text == "Claims & evidence\tState of the data: 2026-11-22 13:00:00 UTC"
+    )
     assert section.footer.paragraphs[0].text == "Page 1 of 1"
     codes = everything.part("word/footer.xml").iter(qn("w:instrText"))
     assert [each.text.strip() for each in codes] == ["PAGE", "NUMPAGES"]
@@ -390,7 +392,7 @@ def test_the_properties_name_the_report_and_the_time_of_the_export(everything: W
     assert properties.title == "Claims & evidence"
     assert properties.subject == "Export of an investigation"
     assert properties.author == "arkham-shard-export"
-    assert properties.comments == "3 records. Snapshot 2026-11-22 13:00:00 UTC"
+    assert properties.comments == "3 records. State of the data: 2026-11-22 13:00:00 UTC"
     assert properties.language == "en-GB"
     assert properties.created == properties.modified == datetime(2026, 11, 22, 13, tzinfo=UTC)
 
@@ -482,7 +484,7 @@ def test_records_are_counted_and_set_with_what_belongs_to_them() -> None:
 
 def test_a_document_too_large_for_its_readers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretch, "MAX_BYTES", 2_000)
-    with pytest.raises(StoreFailed, match="JSON or CSV"):
+    with pytest.raises(StoreFailed, match="JSON, CSV or XLSX"):
         Written(*(Paragraph("text " * 100) for _ in range(10)))
 
 

@@ -34,7 +34,7 @@ def described() -> Iterator[tuple[str, RecordLayout, set[str]]]:
             }
             relations["scores"] = {each.name for each in SCORES.columns}
             own = {each.name for each in record_set.table.columns}
-            yield f"{target}.{name}", section, {*own, "entity_names"}
+            yield f"{target}.{name}", section, {*own, "entity_names", "source_name", "target_name"}
             for relation, inner in section.relations.items():
                 yield f"{target}.{name}.{relation}", inner, {*relations[relation], "direction"}
 

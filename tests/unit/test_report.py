@@ -13,6 +13,7 @@ from arkham_shard_export.formats.readable import json_text, shortened, timestamp
 from arkham_shard_export.formats.report.ach import ACROSS
 from arkham_shard_export.formats.report.blocks import (
     Block,
+    Cell,
     Facts,
     Figure,
     Heading,
@@ -26,6 +27,7 @@ from arkham_shard_export.formats.report.blocks import (
 from arkham_shard_export.formats.report.builder import LISTED_RANGES, LISTED_RECORDS, Report
 from arkham_shard_export.formats.report.chart import events_over_time
 from arkham_shard_export.formats.report.network import DRAWN_EDGES, DRAWN_NODES
+from arkham_shard_export.formats.report.portions import PORTION_CHARACTERS, portions
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.records import Adjustments, Row, Section, Skip
 from arkham_shard_export.schema import Column, Kind, Layout
@@ -185,6 +187,63 @@ def test_entities_stand_under_their_types() -> None:
 def test_a_report_sorted_by_somebody_has_no_headings_of_its_own() -> None:
     rows = [["1", "Ann", "PERSON"], ["3", "Cherbourg", "LOCATION"], ["2", "Bob", "PERSON"]]
     assert Built(section_of(ENTITY, rows), target="entities", sort_by="name").headings(2) == []
+
+
+GROUPED = (Column("key"), Column("name"), Column("event_id"), Column("text"))
+
+
+def test_groups_of_one_name_stay_apart_and_say_which_they_are() -> None:
+    rows = [
+        ["e1", "John Smith", "1", "a"],
+        ["e2", "John Smith", "2", "b"],
+        ["e3", None, "3", "c"],
+        [None, None, "4", "d"],
+    ]
+    built = Built(section_of(GROUPED, rows, "groups", counted=False), target="timeline", group_by="entity")
+    assert built.headings(2) == ["John Smith  (e1)", "John Smith  (e2)", "e3", "Events in no group"]
+    assert [each.title for each in built.body if isinstance(each, Item)] == ["a", "b", "c", "d"]
+
+
+def test_annexes_do_not_flood_the_contents() -> None:
+    conflicts = section_of(
+        (Column("id"), Column("type")), [[str(n), "overlap"] for n in range(500)], "conflicts", counted=False
+    )
+    built = Built(section_of(EVENT, EVENTS), conflicts, target="timeline")
+    assert len(built.headings(3)) == len(EVENTS)
+
+
+def test_a_heading_whose_text_follows_whole_says_that_it_repeats() -> None:
+    built = Built(claims(claim(1, "short"), claim(2, "long " * 60)))
+    assert [each.repeated for each in built.body if isinstance(each, Heading) and each.level == 3] == [
+        False,
+        True,
+    ]
+
+
+# Portions
+
+
+def test_what_is_large_is_told_in_portions_that_hold_all_of_it() -> None:
+    text = "\n".join(f"line {number} " + "x" * 90 for number in range(6_000))
+    parts = list(portions(Paragraph(text, "Text")))
+    assert "\n".join(each.text for each in parts if isinstance(each, Paragraph)) == text
+    assert [each.label for each in parts if isinstance(each, Paragraph)] == ["Text", *[""] * (len(parts) - 1)]
+    item = Item("title", (("ID", "i"),), (Paragraph("x" * 900_000, "Text"), Paragraph("short")))
+    shown = [each for each in portions(item) if isinstance(each, Item)]
+    assert (shown[0].title, shown[0].pairs, shown[0].paragraphs) == ("title", (("ID", "i"),), ())
+    assert "".join(each.paragraphs[0].text for each in shown[1:]) == "x" * 900_000 + "short"
+    rows = tuple((Cell(str(number)), Cell("")) for number in range(5_000))
+    tables = [
+        each for each in portions(Table(("a", "b"), rows, (1, 1), "caption")) if isinstance(each, Table)
+    ]
+    assert sum((each.rows for each in tables), ()) == rows
+    assert [each.caption for each in tables] == ["caption", *[""] * (len(tables) - 1)]
+    assert max(len(each.text) for each in parts if isinstance(each, Paragraph)) <= PORTION_CHARACTERS
+
+
+@pytest.mark.parametrize("block", [Heading(1, "x"), Paragraph("short"), Item("a"), Facts((("a", "b"),))])
+def test_what_is_not_large_stays_as_it_is(block: Block) -> None:
+    assert list(portions(block)) == [block]
 
 
 EVENT = (Column("id"), Column("text"), Column("date_start", Kind.TIMESTAMP))
@@ -390,6 +449,12 @@ def test_a_matrix_that_was_only_begun_has_no_grid(hypotheses: int, evidence: int
         ("[]", ""),
         ("{}", ""),
         ('[{"deep":[[1]]}]', '{"deep":[[1]]}'),
+        ('["Smith, John","Doe"]', '"Smith, John", Doe'),
+        ('{"a":"1","b":1,"d":"x; e: y","f":"true","g":""}', 'a: "1"; b: 1; d: "x; e: y"; f: "true"; g: ""'),
+        ('{"k: 2":"v","e":[]}', '"k: 2": v; e: []'),
+        ('["https://a.org/x","10:30"]', "https://a.org/x, 10:30"),
+        ('{"a":1e99999999999999999999}', '{"a":1e99999999999999999999}'),
+        ('{"a":%s}' % ("9" * 5000), '{"a":%s}' % ("9" * 5000)),
     ],
 )
 def test_json_reads_like_text(text: str, shown: str) -> None:

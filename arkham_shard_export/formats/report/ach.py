@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from arkham_shard_export.formats.grid import LEGEND, Grid, grid_of
+from arkham_shard_export.formats.grid import LEGEND, SCORES, Grid, grid_of
 from arkham_shard_export.formats.readable import scalar
 from arkham_shard_export.formats.report.blocks import Block, Cell, Paragraph, Subheading, Table, Tone
 from arkham_shard_export.records import Row
@@ -15,12 +15,6 @@ ACROSS = 6
 """Hypotheses that one table has room for; more continue in a table below, with the evidence named again."""
 
 _TONES = {str(tone): tone for tone in Tone if str(tone) in LEGEND}
-_SCORES = (
-    ("inconsistency_count", "Inconsistencies (number of − and −−)"),
-    ("weighted_score", "Weighted score (−2 to 2)"),
-    ("normalised_score", "Normalised score (0 to 100)"),
-    ("rank", "Rank (1: least inconsistent)"),
-)
 
 
 def grid_blocks(columns: tuple[Column, ...], row: Row, record: Iterator[Block]) -> Iterator[Block]:
@@ -61,7 +55,7 @@ def _table(grid: Grid, start: int, end: int) -> Table:
         for each in grid.evidence
     ]
     scores = {each.get("hypothesis_id"): each for each in grid.scores}
-    for name, label in _SCORES if scores else ():
+    for name, label in SCORES.items() if scores else ():
         values = (scores.get(each.get("id"), {}).get(name) for each in hypotheses)
         rows.append(
             (

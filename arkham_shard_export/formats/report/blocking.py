@@ -52,7 +52,8 @@ class RecordBlocks:
         """A record under a heading of its own."""
         title, place = self._title(row)
         heading = shortened(title, HEADING_LENGTH)
-        yield Heading(3, "  ".join(filter(None, (f"{number}.", self._date(row), heading))))
+        text = "  ".join(filter(None, (f"{number}.", self._date(row), heading)))
+        yield Heading(3, text, repeated=heading != title)
         if heading != title:
             yield Paragraph(title, lead=True)
         facts, paragraphs = self._values(row, place)
@@ -79,6 +80,13 @@ class RecordBlocks:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(label for _, label, _, _ in self._fields)
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """Shares of a table's width: ids need more of it."""
+        return tuple(
+            2.0 if label.lower().startswith("event") or label.endswith("ID") else 1.0 for label in self.labels
+        )
 
     def relations(self, row: Row) -> Iterator[Block]:
         for place, layout, blocks, single in self._relations:

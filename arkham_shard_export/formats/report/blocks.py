@@ -37,10 +37,14 @@ FILLS: dict[Tone, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Level 1 is a chapter, 2 a group of records, 3 a record; all are in the outline."""
+    """Level 1 is a chapter, 2 a group of records, 3 a record; all are in the outline.
+
+    `repeated`: the same text, or the whole of it, follows.
+    """
 
     level: int
     text: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

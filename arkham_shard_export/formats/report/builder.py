@@ -6,6 +6,7 @@ What a reader should see first, the overview and the title page, is known last; 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from arkham_shard_export.formats.base import Document
 from arkham_shard_export.formats.report.ach import grid_blocks
@@ -13,7 +14,7 @@ from arkham_shard_export.formats.report.blocking import RecordBlocks
 from arkham_shard_export.formats.report.blocks import Block, Cell, Heading, Paragraph, Table, TitlePage
 from arkham_shard_export.formats.report.overview import Overview
 from arkham_shard_export.formats.report.title import title_page
-from arkham_shard_export.layouts import Display, layout_of
+from arkham_shard_export.layouts import Display, Grouping, layout_of
 from arkham_shard_export.periods import PERIODS, parse_instant, period_key
 from arkham_shard_export.records import Adjustments, Batch, Row, Section
 from arkham_shard_export.schema import Layout
@@ -21,7 +22,8 @@ from arkham_shard_export.schema import Layout
 LISTED_RECORDS = 250
 """Up to so many records, each is listed in the contents; beyond, ranges of records are."""
 LISTED_RANGES = 200
-_HeadingOf = Callable[[Row], str | None]
+_NONE_YET = object()
+_HeadingOf = Callable[[Row], tuple[Any, str | None]]
 
 
 class Report:
@@ -34,7 +36,7 @@ class Report:
         self._document = document
         self._adjustments = adjustments
         self._layout = layout_of(document.target)
-        self._overview = Overview(document, self._layout)
+        self._overview = Overview(self._layout)
         expected = sum(each.expected or 0 for each in document.sections if each.counted)
         self._step = _range_step(expected)
         self.contents_depth = 2 if self._step else 3
@@ -45,8 +47,8 @@ class Report:
         layout = self._layout.section(section.name, section.columns)
         self._section = section
         self._blocks = RecordBlocks(layout, section.columns)
-        self._headings = self._heading_of(section)
-        self._heading: str | None = None
+        self._heading_of_row = self._heading_of(section)
+        self._heading: Any = _NONE_YET
         self._number = 0
         self._table_begun = False
         self._overview.begin_section(section, layout)
@@ -60,9 +62,9 @@ class Report:
             return
         for row in batch:
             self._number += 1
-            heading = self._headings(row)
-            if heading is not None and heading != self._heading:
-                self._heading = heading
+            key, heading = self._heading_of_row(row)
+            if heading is not None and key != self._heading:
+                self._heading = key
                 yield Heading(2, heading)
             if self._blocks.layout.display is Display.ITEMS:
                 yield self._blocks.item(row)
@@ -87,10 +89,10 @@ class Report:
         self._table_begun = True
         rows = tuple(tuple(Cell(text) for text in self._blocks.cells(row)) for row in batch)
         labels = self._blocks.labels
-        return Table(labels, rows, widths=(1.0,) * len(labels), caption=caption)
+        return Table(labels, rows, self._blocks.widths, caption)
 
     def _heading_of(self, section: Section) -> _HeadingOf:
-        """What the level 2 heading above a row must say, or None for no heading."""
+        """Gives what a row stands under: a key that changes with it, and its heading; None for no heading."""
         places = {column.name: place for place, column in enumerate(section.columns)}
         options = self._document.options
         grouping = self._blocks.layout.grouping
@@ -98,19 +100,35 @@ class Report:
         dated = places.get(self._blocks.layout.dated)
         sorted_by_user = options.get("sort_by") is not None and section.counted
         if section.counted and period in PERIODS and dated is not None and not sorted_by_user:
-            return lambda row: period_key(period, parse_instant(row[dated])) or "Without a date"
+
+            def in_period(row: Row) -> tuple[Any, str | None]:
+                key = period_key(period, parse_instant(row[dated]))
+                return key, key or "Without a date"
+
+            return in_period
         if grouping is not None and grouping.column in places and not sorted_by_user:
-            place, name = places[grouping.column], places.get(grouping.named_by)
-            return lambda row: grouping.title((row[name] if name is not None else None) or row[place])
+            return _in_group(grouping, places[grouping.column], places.get(grouping.named_by))
         if not self._step or not section.counted:
-            return lambda _row: None
+            return lambda _row: (None, None)
         noun, step, last = self._blocks.layout.name, self._step, section.expected or 0
 
-        def in_range(_row: Row) -> str:
+        def in_range(_row: Row) -> tuple[Any, str | None]:
             first = (self._number - 1) // step * step + 1
-            return f"{noun} {first:,} to {min(first + step - 1, last):,}"
+            return first, f"{noun} {first:,} to {min(first + step - 1, last):,}"
 
         return in_range
+
+
+def _in_group(grouping: Grouping, place: int, name: int | None) -> _HeadingOf:
+    """Groups of one name are told apart by their keys."""
+
+    def heading(row: Row) -> tuple[Any, str | None]:
+        key = row[place]
+        named = None if name is None else row[name]
+        title = grouping.title(key)
+        return key, title if named in (None, "", key) else f"{named}  ({title})"
+
+    return heading
 
 
 def _range_step(expected: int) -> int:

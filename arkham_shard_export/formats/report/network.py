@@ -22,6 +22,7 @@ from arkham_shard_export.records import Batch, Section
 
 DRAWN_NODES, DRAWN_EDGES = 100, 200
 SHOWN_ROWS = 20
+NAME_LENGTH = 60
 WIDTH, HEIGHT = 470.0, 560.0
 _MARGIN = 34.0
 _COLOURS = ("3B6EA5", "C8553D", "4F8A5B", "8A5BA6", "B8862B", "3A8F96", "A34B73", "6B7580")
@@ -107,7 +108,7 @@ class Network:
         rows = []
         for community, keys in ranked[:SHOWN_ROWS]:
             best = sorted(keys, key=lambda key: (-self._degrees[key], self._nodes[key][0]))[:5]
-            named = ", ".join(self._nodes[key][0] for key in best)
+            named = ", ".join(shortened(self._nodes[key][0], NAME_LENGTH) for key in best)
             more = f" and {len(keys) - 5:,} more" if len(keys) > 5 else ""
             title = "(none)" if community is None else str(community)
             rows.append((Cell(title), Cell(f"{len(keys):,}"), Cell(named + more)))
@@ -133,9 +134,9 @@ class Network:
             colour = _COLOURS[communities.index(str(community)) % len(_COLOURS)]
             shapes.append(Circle(x, y, radius, colour))
             shapes.append(Label(x, y + radius + 1.0, shortened(label, 26), 6.5, "222222"))
-        caption = f"The network: {len(self._nodes)} nodes, {self._edges} edges; a colour for each community"
+        caption = f"The network: {len(self._nodes)} nodes, {self._edges} edges; neighbours of one colour belong to one community"
         best = sorted(self._nodes, key=lambda key: (-self._degrees[key], self._nodes[key][0]))[:3]
-        alternative = f"{caption}. Best connected: {', '.join(self._nodes[key][0] for key in best)}."
+        alternative = f"{caption}. Best connected: {', '.join(shortened(self._nodes[key][0], NAME_LENGTH) for key in best)}."
         return Figure(WIDTH, HEIGHT, tuple(shapes), caption, alternative)
 
     def _positions(self) -> dict[str, tuple[float, float]]:

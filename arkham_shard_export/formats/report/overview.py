@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from arkham_shard_export.formats.base import Document
 from arkham_shard_export.formats.report.blocks import Block, Cell, Heading, Table
 from arkham_shard_export.formats.report.chart import events_over_time
 from arkham_shard_export.formats.report.network import Network
-from arkham_shard_export.layouts import RecordLayout, TargetLayout
+from arkham_shard_export.layouts import Drawing, RecordLayout, TargetLayout
 from arkham_shard_export.records import Batch, Section
 
 SHOWN_VALUES = 20
@@ -22,10 +21,10 @@ _BEYOND = object()
 class Overview:
     """Sees every record on its way and keeps counts only; the network keeps its nodes as well."""
 
-    def __init__(self, document: Document, layout: TargetLayout) -> None:
+    def __init__(self, layout: TargetLayout) -> None:
         self._tallies: list[tuple[RecordLayout, str, Counter[Any]]] = []
-        self._days: Counter[str] | None = Counter() if document.target == "timeline" else None
-        self._network = Network() if document.target == "graph" else None
+        self._days: Counter[str] | None = Counter() if layout.drawing is Drawing.EVENTS else None
+        self._network = Network() if layout.drawing is Drawing.NETWORK else None
 
     def begin_section(self, section: Section, layout: RecordLayout) -> None:
         places = {column.name: place for place, column in enumerate(section.columns)}

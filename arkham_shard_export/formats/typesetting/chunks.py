@@ -110,6 +110,11 @@ class Typesetter:
         """A chunk that is no part of the body, such as front matter."""
         return self._threads.submit(self._set, source).result()
 
+    @property
+    def pages(self) -> int:
+        """Pages of the body set so far."""
+        return sum(each.result().pages for each in self._body if each.done() and each.exception() is None)
+
     def close(self) -> None:
         """End the processes at once, whatever they do, and leave none behind."""
         self._threads.shutdown(wait=False, cancel_futures=True)

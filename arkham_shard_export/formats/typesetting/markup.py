@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from itertools import pairwise
 
+from arkham_shard_export.formats.account import NOTES_TITLE
 from arkham_shard_export.formats.report.blocks import (
     FILLS,
     Block,
@@ -25,12 +27,16 @@ from arkham_shard_export.formats.report.blocks import (
     TitlePage,
 )
 from arkham_shard_export.formats.report.direction import has_rtl, is_rtl
+from arkham_shard_export.formats.typesetting.breaking import break_places
 from arkham_shard_export.formats.typesetting.fonts import FAMILIES, coverage
 from arkham_shard_export.records import Adjustments
 
 _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
-# Words are broken at spaces and hyphens only: a longer one would run off the page.
-_LONG_WORD = re.compile(r"([^\s\u200b\u2e80-\uffef\U00020000-\U0003ffff]{60})(?=\S)")
+RUN_LENGTH = 45
+"""Characters of a word that surely fit on a line."""
+_PAGE, _WIDE_PAGE = 476, 723
+_CELL_INSET, _CHARACTER = 11, 5.6
+"""In points: the width of the text, of a cell's margins, and of a wide character in a table."""
 
 
 class Markup:
@@ -38,6 +44,7 @@ class Markup:
 
     def __init__(self, adjustments: Adjustments, title: str, state: str, wide: bool) -> None:
         self._adjustments = adjustments
+        self._width = _WIDE_PAGE if wide else _PAGE
         self._missing = coverage().missing
         families = ", ".join(f'"{each}"' for each in FAMILIES)
         style = files("arkham_shard_export.formats.typesetting").joinpath("report.typ").read_text("utf-8")
@@ -46,28 +53,35 @@ class Markup:
             f" {self.string(state)}, body)\n"
         )
 
-    def string(self, text: str) -> str:
-        """A string literal."""
+    def string(self, text: str, *, counted: bool = True) -> str:
+        """A string literal; `counted` is false for what stands elsewhere too."""
         if not text.isascii() or not text.isprintable():
-            text = self._drawable(_LINE_ENDS.sub("\n", text).replace("\t", "    "))
-        if len(text) > 60:
-            text = _LONG_WORD.sub("\\1\u200b", text)
+            text = self._drawable(_LINE_ENDS.sub("\n", text).replace("\t", "    "), counted)
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
-    def inline(self, text: str) -> str:
-        """A literal for text beside other text: what reads from right to left is isolated (UAX #9, FSI and PDI)."""
-        return self.string(f"\u2068{text}\u2069" if has_rtl(text) else text)
+    def text(self, text: str, run: int = RUN_LENGTH, *, isolated: bool = True) -> str:
+        """Text as an expression. Words of more than `run` characters may be broken, without a character between."""
+        if isolated and has_rtl(text):
+            # What reads from right to left is isolated from its neighbours (UAX #9, FSI and PDI).
+            text = f"\u2068{text}\u2069"
+        if len(text) <= run or (breaks := break_places(text, run)) == []:
+            return self.string(text)
+        pieces = [text[start:end] for start, end in pairwise([0, *breaks, len(text)])]
+        return f"[{'#B'.join(f'#{self.string(piece)};' for piece in pieces)}]"
 
-    def _drawable(self, text: str) -> str:
-        for character in sorted(self._missing(text)):
-            self._adjustments.add("missing_glyphs", text.count(character))
-            text = text.replace(character, f"[U+{ord(character):04X}]")
-        return text
+    def _drawable(self, text: str, counted: bool) -> str:
+        missing = self._missing(text)
+        if not missing:
+            return text
+        if counted:
+            self._adjustments.add("missing_glyphs", sum(map(text.count, missing)))
+        return text.translate({ord(each): f"[U+{ord(each):04X}]" for each in missing})
 
     def block(self, block: Block) -> str:
         match block:
-            case Heading(level, text):
-                return f"#{'RH' if is_rtl(text) else 'H'}({level},{self.string(text)})\n"
+            case Heading(level, text, repeated):
+                function = "RH" if is_rtl(text) else "H"
+                return f"#{function}({level},{self.string(text, counted=not repeated)})\n"
             case Facts(pairs):
                 return f"#par[{self._pairs(pairs)}]\n"
             case Paragraph():
@@ -82,42 +96,51 @@ class Markup:
                 return self._figure(block)
 
     def title_page(self, page: TitlePage) -> str:
-        facts = self._list(f"({self.string(label)}, {self.string(value)})" for label, value in page.facts)
-        notes = self._list(self.string(note) for note in page.notes)
-        return f"#title-page({self.string(page.title)}, {self.string(page.subtitle)}, {facts}, {notes})\n"
+        facts = self._list(f"({self.string(label)}, {self.text(value)})" for label, value in page.facts)
+        notes = self._list(map(self.text, page.notes))
+        return f"#title-page({self.string(page.title)}, {self.string(page.subtitle)}, {facts}, {self.string(NOTES_TITLE)}, {notes})\n"
 
     def contents(self, entries: Iterable[tuple[int, str, int]]) -> str:
         """Levels, titles and pages of the body, counted from 0."""
-        lines = [f"#entry({level}, {self.string(title)}, {page})" for level, title, page in entries]
+        lines = [
+            f"#entry({level}, {self.string(title, counted=False)}, {page})" for level, title, page in entries
+        ]
         return "#contents-title\n" + "\n".join(lines) + "\n"
 
     def _pairs(self, pairs: Sequence[tuple[str, str]]) -> str:
-        return "#s".join(f"#K({self.string(label)})~#{self.inline(value)};" for label, value in pairs)
+        return "#s".join(f"#K({self.string(label)})~#{self.text(value)};" for label, value in pairs)
 
     def _paragraph(self, block: Paragraph) -> str:
         label = f"#K({self.string(block.label)})~" if block.label else ""
         function = "R" if is_rtl(block.text) else "lead" if block.lead else "par"
-        return f"#{function}[{label}#{self.string(block.text)};]\n"
+        text = self.text(block.text, isolated=False)
+        return f"#{function}[{label}#{text};]\n"
 
     def _item(self, block: Item) -> str:
         parts = []
         if block.title:
-            parts.append(f"#strong({self.inline(block.title)})")
+            parts.append(f"#strong({self.text(block.title)})")
         if block.pairs:
             parts.append(self._pairs(block.pairs))
         head = f"#par[{'#s'.join(parts)}]" if parts else ""
         return f"#I[{head}{''.join(map(self._paragraph, block.paragraphs))}]\n"
 
     def _table(self, block: Table) -> str:
-        header = self._list(map(self.string, block.header))
-        cells = self._list(self._cell(each) for row in block.rows for each in row)
+        total = sum(block.widths)
+        runs = [
+            max(3, int((share / total * self._width - _CELL_INSET) / _CHARACTER)) for share in block.widths
+        ]
+        header = self._list(map(self.text, block.header, runs))
+        cells = self._list(
+            self._cell(cell, run) for row in block.rows for cell, run in zip(row, runs, strict=True)
+        )
         shares = self._list(f"{width:g}" for width in block.widths)
         centred = self._list(str(place) for place in block.centred)
         return f"#T({shares}, {centred}, {self.string(block.caption)}, {header}, {cells})\n"
 
-    def _cell(self, cell: Cell) -> str:
+    def _cell(self, cell: Cell, run: int) -> str:
         fill = FILLS.get(cell.tone, "")
-        return f'C("{fill}",{str(cell.strong).lower()},{self.inline(cell.text)})'
+        return f'C("{fill}",{str(cell.strong).lower()},{self.text(cell.text, run)})'
 
     def _figure(self, block: Figure) -> str:
         shapes = self._list(map(self._shape, block.shapes))

@@ -20,6 +20,7 @@ from arkham_shard_export.formats.wordprocessing.drawing import Drawings
 from arkham_shard_export.formats.wordprocessing.page import Page
 from arkham_shard_export.formats.wordprocessing.runs import BOLD, Runs, field, paragraph
 from arkham_shard_export.formats.wordprocessing.tables import Tables
+from arkham_shard_export.records import Adjustments
 
 _LABEL = '<w:rStyle w:val="FactLabel"/>'
 TABLE_NUMBER = "\x01"
@@ -38,14 +39,16 @@ class Elements:
 
     def __init__(self, runs: Runs, page: Page) -> None:
         self._runs = runs
+        # What stands twice is counted once.
+        self._repeating = Runs(Adjustments())
         self._drawing = Drawings(runs, page)
         self._tables = Tables(runs, page)
         self._labels: dict[str, str] = {}
 
     def __call__(self, block: Block, entries: Entries) -> Iterable[str]:
         match block:
-            case Heading(level, text):
-                runs = entries.listed(block, self._runs(text))
+            case Heading(level, text, repeated):
+                runs = entries.listed(block, (self._repeating if repeated else self._runs)(text))
                 return (paragraph(f"Heading{level}", runs, text=text),)
             case Facts(pairs):
                 return (paragraph("Facts", self._facts(pairs)),)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from arkham_shard_export.formats.account import NOTES_TITLE
 from arkham_shard_export.formats.report.blocks import TitlePage
 from arkham_shard_export.formats.wordprocessing.page import Page
 from arkham_shard_export.formats.wordprocessing.runs import Runs, field, paragraph
 from arkham_shard_export.formats.wordprocessing.tables import TABLE_END, column_widths, table_start
-
-NOTES_HEADING = "What is not in this report, or was changed"
 
 _PLAIN_LOOK = 'w:firstRow="0" w:noHBand="1" w:noVBand="1"'
 
@@ -25,7 +24,7 @@ def title_page(page: TitlePage, runs: Runs, paper: Page) -> str:
         ]
         parts += [table_start("FactTable", widths, _PLAIN_LOOK), *rows, "</w:tbl>", TABLE_END]
     if page.notes:
-        parts.append(paragraph("NotesHeading", runs(NOTES_HEADING)))
+        parts.append(paragraph("NotesHeading", runs(NOTES_TITLE)))
         parts += [paragraph("ListBullet", runs(note), text=note) for note in page.notes]
     return "".join(parts)
 

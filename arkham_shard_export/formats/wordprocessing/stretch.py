@@ -52,7 +52,7 @@ class Stretch:
         if self._bytes > MAX_BYTES:
             raise StoreFailed(
                 f"A Word document has room for {MAX_BYTES / 1e9} GB of text with its markup, and these records need "
-                "more. Choose fewer records, or JSON or CSV, which have no such limit."
+                "more. Choose fewer records, or JSON, CSV or XLSX, which have no such limit."
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arkham_shard_export.formats.workbook.cells import Cells
+from arkham_shard_export.formats.workbook.cells import Cells, parts_of
 from arkham_shard_export.formats.workbook.package import quoted
 from arkham_shard_export.formats.workbook.sheets import FreeSheet, row_height
 from arkham_shard_export.formats.workbook.styles import Style
@@ -33,7 +33,10 @@ class About:
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> None:
         for label, value in facts:
-            self._write((label, Style.LABEL), (value, Style.WRAPPED), height=row_height(value, _WIDTHS[1]))
+            # A long list of filters goes on in further rows.
+            for number, part in enumerate(parts_of(value)):
+                named = label if number == 0 else ""
+                self._write((named, Style.LABEL), (part, Style.WRAPPED), height=row_height(part, _WIDTHS[1]))
 
     def notes(self, notes: Sequence[str]) -> None:
         for note in notes:

@@ -119,6 +119,8 @@ class Cells:
         if fraction := moment.microsecond:
             # Cut, not rounded: the last moment of a day would be shown as the next day.
             style, moment = Style.MILLISECONDS, moment.replace(microsecond=fraction // 1000 * 1000)
+            if fraction % 1000:
+                self._adjustments.add("short_fraction")
         return f'" s="{style:d}"><v>{(moment - _DAY_ZERO) / _DAY}</v></c>'
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from arkham_shard_export.formats.grid import LEGEND, Grid
+from arkham_shard_export.formats.grid import LEGEND, SCORES, Grid
 from arkham_shard_export.formats.workbook.cells import Cells
 from arkham_shard_export.formats.workbook.sheets import MAX_ROWS, FreeSheet, Sheet, letters, row_height
 from arkham_shard_export.formats.workbook.styles import RATING_STYLES, Style
@@ -17,12 +17,7 @@ WIDTHS = (60.0, 24.0, 14.0, 24.0, 12.0, 12.0)
 HYPOTHESIS_WIDTH = 18.0
 _ROWS_BESIDES = 20
 """Of a grid, besides its evidence."""
-_SCORES = (
-    ("inconsistency_count", "Inconsistencies (number of - and --)", Style.SUMMARY),
-    ("weighted_score", "Weighted score (-2 to 2)", Style.SUMMARY_DECIMAL),
-    ("normalised_score", "Normalised score (0 to 100)", Style.SUMMARY_DECIMAL),
-    ("rank", "Rank (1: least inconsistent)", Style.SUMMARY),
-)
+_DECIMAL = ("weighted_score", "normalised_score")
 
 
 class GridRows:
@@ -44,7 +39,8 @@ class GridRows:
             height = row_height(str(each.get("description") or ""), WIDTHS[0])
             yield self._row([*fixed, *map(self._rating, rated)], height)
         scores = {each.get("hypothesis_id"): each for each in grid.scores}
-        for name, label, style in _SCORES if scores else ():
+        for name, label in SCORES.items() if scores else ():
+            style = Style.SUMMARY_DECIMAL if name in _DECIMAL else Style.SUMMARY
             fixed = [
                 self._text(label, label, Style.SUMMARY_LABEL),
                 *[_empty(Style.SUMMARY)] * (len(FIXED) - 1),

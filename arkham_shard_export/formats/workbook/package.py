@@ -54,7 +54,7 @@ class Package:
         self._spools.clear()
 
     def close(self, sheets: list[Sheet], title: str, created: str) -> None:
-        """Write what lists the sheets, in this order. `created` is ISO 8601."""
+        """Write what lists the sheets, in this order. `created` is ISO 8601, or empty."""
         self.flush()
         numbers = [self._numbers[id(sheet)] for sheet in sheets]
         self._part("xl/workbook.xml", self._workbook(sheets, numbers))
@@ -158,11 +158,14 @@ def _workbook_relations(numbers: list[int]) -> str:
 
 def _core(title: str, created: str) -> str:
     moment = f"{created[:19]}Z"
+    times = "".join(
+        f'<dcterms:{name} xsi:type="dcterms:W3CDTF">{moment}</dcterms:{name}>'
+        for name in ("created", "modified")
+        if created
+    )
     return (
         f'<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties"'
         ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
         ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f"<dc:title>{title}</dc:title><dc:creator>arkham-shard-export</dc:creator>"
-        f'<dcterms:created xsi:type="dcterms:W3CDTF">{moment}</dcterms:created>'
-        f'<dcterms:modified xsi:type="dcterms:W3CDTF">{moment}</dcterms:modified></cp:coreProperties>'
+        f"<dc:title>{title}</dc:title><dc:creator>arkham-shard-export</dc:creator>{times}</cp:coreProperties>"
     )

@@ -17,6 +17,7 @@ class Shape:
     def __init__(self, layout: RecordLayout, columns: tuple[Column, ...]) -> None:
         places = {column.name: place for place, column in enumerate(columns)}
         self.title = layout.name
+        self.note = layout.note
         self.columns: list[SheetColumn] = []
         self.relations: list[RelationShape] = []
         picks: list[Callable[[Row], object]] = []
@@ -36,6 +37,7 @@ class Shape:
                 self.columns.append(_sheet_column(layout.label(column.name), column))
                 picks.append(itemgetter(place))
         self._picks = picks
+        self.columns = _told_apart(self.columns)
         self.id_place = next((n for n, each in enumerate(layout.ordered(columns)) if each.name == "id"), None)
 
     def row(self, record: Row) -> Row:
@@ -54,6 +56,7 @@ class RelationShape:
         parent: str,
     ) -> None:
         self.title = layout.name
+        self.note = layout.note
         self._place = place
         ordered = layout.ordered(columns)
         ordered.sort(key=lambda each: 0 if each.name == "id" else 1 if each.name in layout.implied else 2)
@@ -64,6 +67,7 @@ class RelationShape:
         self._parent_id = None if linked else parent_id
         if self._parent_id is not None:
             self.columns.insert(0, SheetColumn(f"{parent} ID", Kind.TEXT))
+        self.columns = _told_apart(self.columns)
         first = ordered[0].name if ordered else ""
         self.id_place = (0 if linked or parent_id is None else 1) if first == "id" else None
 
@@ -79,3 +83,16 @@ def _sheet_column(label: str, column: Column) -> SheetColumn:
 
 def _inner(place: int, number: int) -> Callable[[Row], object]:
     return lambda record: None if record[place] is None else record[place][number]
+
+
+def _told_apart(columns: list[SheetColumn]) -> list[SheetColumn]:
+    """Columns of one label are numbered from the second on."""
+    taken: set[str] = set()
+    apart = []
+    for column in columns:
+        label, number = column.label, 2
+        while label in taken:
+            label, number = f"{column.label} ({number})", number + 1
+        taken.add(label)
+        apart.append(SheetColumn(label, column.kind))
+    return apart

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats.workbook.cells import Cells, Encode
 from arkham_shard_export.formats.workbook.styles import Style
 from arkham_shard_export.ports import Output
@@ -14,6 +15,7 @@ from arkham_shard_export.schema import Kind
 
 MAX_ROWS = 1_048_575
 """Rows of data that a sheet has room for below its header."""
+MAX_COLUMNS = 16_384
 MAX_BYTES = 1_900_000_000
 """Of a sheet's XML: Excel reads no ZIP64 members, whose limit is 2 GiB."""
 
@@ -46,16 +48,21 @@ class Sheet:
 @dataclass
 class Table:
     """Rows under a header, on as many sheets as they need. `open_output` gives the stream of a new sheet, `id_place`
-    says where in a row its id is."""
+    says where in a row its id is, `note` what a reader must know of the rows."""
 
     title: str
     columns: Sequence[SheetColumn]
     cells: Cells
     open_output: Callable[[str], tuple[Sheet, Output]]
     id_place: int | None = None
+    note: str = ""
     sheets: list[Sheet] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.columns) <= MAX_COLUMNS:
+            raise StoreFailed(
+                f"{self.title} has {len(self.columns):,} columns, and a sheet holds 1 to {MAX_COLUMNS:,}: take JSON or CSV."
+            )
         self._output: Output | None = None
         self._encoders: list[Encode] = [self.cells.encoder(each.kind, each.label) for each in self.columns]
         self._letters = [f'<c r="{letters(number)}' for number in range(len(self.columns))]
