@@ -6,7 +6,7 @@ Several tables, or several matrices, become a ZIP of CSV files. An ACH matrix is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,6 +20,8 @@ from arkham_shard_export.records import Adjustments, Batch, Row, Section
 from arkham_shard_export.schema import Column, Kind, Layout
 
 _TO_QUOTE = re.compile('[",\r\n]')
+_TEXTS = frozenset({str, type(None)})
+_NUMBERS = frozenset({int, float, type(None)})
 _FORMULA_STARTS = frozenset("=+-@\t\r")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -78,12 +80,10 @@ class CsvWriter:
             for row in batch:
                 self._write_grid(row)
         else:
-            encoders = self._encoders
+            read = zip(*batch, strict=True)
+            columns = [encode(values) for encode, values in zip(self._encoders, read, strict=True)]
             # A line of a single null would be empty, and readers skip empty lines.
-            lines = [
-                ",".join([encode(cell) for encode, cell in zip(encoders, row, strict=True)]) or '""'
-                for row in batch
-            ]
+            lines = [",".join(cells) or '""' for cells in zip(*columns, strict=True)]
             self._sink.write(("\r\n".join(lines) + "\r\n").encode())
         if self._section.counted:
             self.written += len(batch)
@@ -131,15 +131,33 @@ class Cells:
     def line(self, cells: Iterable[Any]) -> bytes:
         return (",".join([self.scalar(cell) for cell in cells]) + "\r\n").encode()
 
-    def encoder(self, column: Column) -> Callable[[Any], str]:
+    def encoder(self, column: Column) -> Callable[[Sequence[Any]], Sequence[str]]:
+        """Encodes a column of a batch at a time."""
         if column.kind is Kind.JSON:
-            return self.json_text
+            return lambda values: ["" if value is None else self._quoted(value) for value in values]
         nesting = Nesting(column.columns)
         if column.kind is Kind.RECORDS:
-            return lambda rows: self._object([nesting.record(row) for row in rows or ()])
+            return lambda values: [
+                self._object([nesting.record(row) for row in rows or ()]) for rows in values
+            ]
         if column.kind is Kind.RECORD:
-            return lambda row: self._object(None if row is None else nesting.record(row))
-        return self.scalar
+            return lambda values: [
+                self._object(None if row is None else nesting.record(row)) for row in values
+            ]
+        return self._scalars
+
+    def _scalars(self, values: Sequence[Any]) -> Sequence[str]:
+        kinds = set(map(type, values))
+        if kinds <= _TEXTS:
+            filled = list(filter(None, values))
+            starts = {value[0] for value in filled} if self._guard else set()
+            if starts.isdisjoint(_FORMULA_STARTS) and _TO_QUOTE.search("".join(filled)) is None:
+                if len(filled) == len(values):
+                    return values
+                return [value or ("" if value is None else '""') for value in values]
+        elif kinds <= _NUMBERS:
+            return ["" if value is None else str(value) for value in values]
+        return list(map(self.scalar, values))
 
     def scalar(self, value: Any) -> str:
         if value is None:
@@ -158,14 +176,11 @@ class Cells:
             return "true" if value else "false"
         return self._object(value) if isinstance(value, list | dict) else str(value)
 
-    def json_text(self, value: str | None) -> str:
-        return "" if value is None else self._quoted(value)
-
     def _object(self, value: Any) -> str:
         return "" if value is None else self._quoted(self._json.encode(value).decode())
 
     @staticmethod
     def _quoted(value: str) -> str:
-        if _TO_QUOTE.search(value):
+        if '"' in value or "," in value or "\n" in value or "\r" in value:
             return '"' + value.replace('"', '""') + '"'
         return value

@@ -17,6 +17,7 @@ from arkham_shard_export.sources.attachments import (
     Related,
     beside,
 )
+from arkham_shard_export.sources.columns import ColumnConverters
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
 from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
@@ -44,6 +45,7 @@ class TableSource:
         self._extent = extent or Extent()
         self._adjustments = adjustments or Adjustments()
         self._canonical = Canonical(self._adjustments)
+        self._columns = ColumnConverters(self._canonical)
         self._conditions = Conditions(snapshot, target, selection)
 
     def sections(self) -> list[Section]:
@@ -113,12 +115,15 @@ class TableSource:
             return
         dialect = self._conditions.dialect
         catalog = self._conditions.catalog(record_set.table) or {}
-        converters = [self._canonical.converter(each.kind) for each in columns]
+        converters = [self._columns.converter(each.kind) for each in columns]
         values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
         for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values)):
-            batch: Batch = [
-                [convert(cell) for convert, cell in zip(converters, row, strict=False)] for row in rows
-            ]
+            if converters:
+                read = zip(*rows, strict=True)
+                converted = [convert(values) for convert, values in zip(converters, read, strict=True)]
+                batch: Batch = list(map(list, zip(*converted, strict=True)))
+            else:
+                batch = [[] for _ in rows]
             position = {each.name: place for place, each in enumerate(columns)}
             for place, attachment in enumerate(attachments, len(columns)):
                 for row, value in zip(batch, attachment.values(batch, position), strict=True):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
-from arkham_shard_export.formats.workbook import sheets
+from arkham_shard_export.formats.workbook import columns, sheets
 from arkham_shard_export.peers import (
     CLAIM_EVIDENCE,
     CLAIMS,
@@ -244,6 +244,7 @@ def test_a_single_batch_of_long_texts_does_not_make_a_sheet_much_larger_than_all
 ) -> None:
     monkeypatch.setattr(sheets, "MAX_BYTES", 100_000)
     monkeypatch.setattr(sheets, "_EMIT_CHARACTERS", 50_000)
+    monkeypatch.setattr(columns, "MAX_CHARACTERS", 50_000)
     section = section_of(TWO, [[str(n), "東" * 10_000] for n in range(60)], batch=60)
     written = Written("xlsx", section, target="custom")
     with zipfile.ZipFile(io.BytesIO(written.data)) as archive:

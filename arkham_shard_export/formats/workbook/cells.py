@@ -19,14 +19,14 @@ MAX_CELL_LENGTH = 32_767
 """UTF-16 units, by Excel's specifications and limits."""
 _PART_LENGTH = 16_000
 _SHORT_LENGTH = MAX_CELL_LENGTH // 2
-_MAX_INTEGER = 10**15 - 1
+LARGEST_INTEGER = 10**15 - 1
 _MAX_DIGITS = 15
 _SMALLEST, _LARGEST = 2.2250738585072014e-308, 9.99999999999999e307
 _FIRST_MOMENT = datetime(1900, 3, 1, tzinfo=UTC)
 """Before it spreadsheets disagree: Excel counts a 29 February 1900 that never was."""
 _DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 _DAY = timedelta(days=1)
-_FORMULA_STARTS = frozenset("=+-@\t\r")
+FORMULA_STARTS = frozenset("=+-@\t\r")
 _ESCAPE_LIKE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 Encode = Callable[[Any], str]
@@ -78,7 +78,7 @@ class Cells:
             return ""
         if len(value) > MAX_CELL_LENGTH // 2 and _utf16_length(value) > MAX_CELL_LENGTH:
             value = self._long_texts.keep(column, self._xml.allowed(value))
-        number = style + QUOTED if value[0] in _FORMULA_STARTS else style
+        number = style + QUOTED if value[0] in FORMULA_STARTS else style
         xml = self._xml(value)
         if "_x" in xml:
             # ST_Xstring: readers would take _x0041_ for an A.
@@ -87,11 +87,11 @@ class Cells:
 
     def number(self, value: float | Decimal, column: str, style: Style = Style.NUMBER) -> str:
         if isinstance(value, int):
-            exact = -_MAX_INTEGER <= value <= _MAX_INTEGER
+            exact = -LARGEST_INTEGER <= value <= LARGEST_INTEGER
         elif isinstance(value, Decimal):
-            exact = len(value.as_tuple().digits) <= _MAX_DIGITS and _in_range(value)
+            exact = len(value.as_tuple().digits) <= _MAX_DIGITS and is_exact(value)
         else:
-            exact = _in_range(value)
+            exact = is_exact(value)
         if not exact:
             self._adjustments.add("long_number")
             return self.text(str(value), column)
@@ -138,5 +138,5 @@ def _utf16_length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def _in_range(value: float | Decimal) -> bool:
+def is_exact(value: float | Decimal) -> bool:
     return not value or _SMALLEST <= abs(float(value)) <= _LARGEST

@@ -8,9 +8,10 @@ from typing import Any
 
 from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats.workbook.cells import Cells, Encode
+from arkham_shard_export.formats.workbook.columns import column_encoder, fits_cells
 from arkham_shard_export.formats.workbook.styles import Style
 from arkham_shard_export.ports import Output
-from arkham_shard_export.records import Batch, Row
+from arkham_shard_export.records import BATCH_ROWS, Batch, Row
 from arkham_shard_export.schema import Kind
 
 MAX_ROWS = 1_048_575
@@ -65,6 +66,10 @@ class Table:
             )
         self._output: Output | None = None
         self._encoders: list[Encode] = [self.cells.encoder(each.kind, each.label) for each in self.columns]
+        self._column_encoders = [
+            column_encoder(each.kind, encode)
+            for each, encode in zip(self.columns, self._encoders, strict=True)
+        ]
         self._letters = [f'<c r="{letters(number)}' for number in range(len(self.columns))]
 
     @property
@@ -72,9 +77,32 @@ class Table:
         return sum(sheet.rows for sheet in self.sheets)
 
     def write(self, batch: Batch, row_begins: Callable[[Row], None]) -> None:
-        """`row_begins` is called with each row before its cells are made."""
+        """`row_begins` is called before the cells of a row are made, if a text of the batch may be too long for one."""
         if self._output is None:
             self._open(batch)
+        for start in range(0, len(batch), BATCH_ROWS):
+            some = batch[start : start + BATCH_ROWS]
+            if not self._write_columns(some):
+                self._write_rows(some, row_begins)
+
+    def _write_columns(self, batch: Batch) -> bool:
+        """A batch that surely fits on its sheet, and of which no text is too long for its cell."""
+        sheet = self.sheets[-1]
+        columns = list(zip(*batch, strict=True))
+        if len(batch) > MAX_ROWS - sheet.rows or self._bytes >= MAX_BYTES or not fits_cells(columns):
+            return False
+        encoded = [encode(values) for encode, values in zip(self._column_encoders, columns, strict=True)]
+        lines = []
+        for number, cells in enumerate(zip(*encoded, strict=True), sheet.rows + 2):
+            content = [
+                f"{letter}{number}{cell}" for letter, cell in zip(self._letters, cells, strict=True) if cell
+            ]
+            lines.append(f'<row r="{number}">{"".join(content)}</row>')
+        sheet.rows += len(batch)
+        self._emit(lines)
+        return True
+
+    def _write_rows(self, batch: Batch, row_begins: Callable[[Row], None]) -> None:
         lines: list[str] = []
         gathered = 0
         sheet = self.sheets[-1]
