@@ -270,6 +270,16 @@ def test_events_stand_under_their_periods(group_by: str | None, headings: list[s
     assert built.headings(3)[:2] == ["1.  1912-04-10 12:00:00 UTC  sails", "2.  1912-04-15  sinks"]
 
 
+def test_a_date_that_is_none_is_no_part_of_a_heading() -> None:
+    built = Built(
+        section_of(EVENT, [["1", "sails", "about " * 50], ["2", "sinks", "1912-04-15T00:00:00+00:00"]]),
+        target="timeline",
+    )
+    assert built.headings(3) == ["1.  sails", "2.  1912-04-15  sinks"]
+    assert Paragraph("about " * 50, "Start") in built.body
+    assert [each.pairs for each in built.body if isinstance(each, Facts)] == [(("ID", "1"),), (("ID", "2"),)]
+
+
 def test_an_annex_without_rows_says_so() -> None:
     gaps = section_of((Column("start_date"),), [], "gaps", counted=False)
     built = Built(section_of(EVENT, EVENTS), gaps, target="timeline")

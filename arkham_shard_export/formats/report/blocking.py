@@ -12,6 +12,7 @@ from arkham_shard_export.records import Row
 from arkham_shard_export.schema import Column, Kind
 
 HEADING_LENGTH = 110
+DATE_LENGTH = 40
 
 
 class RecordBlocks:
@@ -25,6 +26,8 @@ class RecordBlocks:
         self._titles = [places[name] for name in layout.title if name in places]
         self._dated = places.get(layout.dated)
         self._fields: list[tuple[int, str, Readable, bool]] = []
+        self.widths: list[float] = []
+        """Shares of a table's width: ids need the most of it."""
         self._relations: list[tuple[int, RecordLayout, RecordBlocks, bool]] = []
         left_out = {*layout.implied} if related or layout.grouping is not None else set()
         if related and layout.grouping is not None:
@@ -38,6 +41,8 @@ class RecordBlocks:
             elif column.name not in left_out:
                 long = column.name in layout.prose
                 self._fields.append((place, layout.label(column.name), readable(column), long))
+                wide = 2.0 if column.name.endswith("_id") else 1.5 if column.kind is Kind.TIMESTAMP else 1.0
+                self.widths.append(wide)
 
     def _title(self, row: Row) -> tuple[str, int | None]:
         """The first filled title column and its place; the id where there is none."""
@@ -81,13 +86,6 @@ class RecordBlocks:
     def labels(self) -> tuple[str, ...]:
         return tuple(label for _, label, _, _ in self._fields)
 
-    @property
-    def widths(self) -> tuple[float, ...]:
-        """Shares of a table's width: ids need more of it."""
-        return tuple(
-            2.0 if label.lower().startswith("event") or label.endswith("ID") else 1.0 for label in self.labels
-        )
-
     def relations(self, row: Row) -> Iterator[Block]:
         for place, layout, blocks, single in self._relations:
             value = row[place]
@@ -111,16 +109,19 @@ class RecordBlocks:
         return [(grouping.title(value), groups[value]) for value in sorted(groups, key=grouping.rank)]
 
     def _date(self, row: Row) -> str:
-        return "" if self._dated is None or row[self._dated] is None else timestamp(row[self._dated])
+        """What stands before the title; a text that is no date may be of any length, and is a field like others."""
+        value = None if self._dated is None else row[self._dated]
+        return value_text if value is not None and len(value_text := timestamp(value)) <= DATE_LENGTH else ""
 
     def _values(
         self, row: Row, title: int | None
     ) -> tuple[tuple[tuple[str, str], ...], tuple[Paragraph, ...]]:
         facts: list[tuple[str, str]] = []
         paragraphs: list[Paragraph] = []
+        shown = (title, self._dated if self._date(row) else None)
         for place, label, text_of, long in self._fields:
             value = row[place]
-            if value is None or value == "" or place == title:
+            if value is None or value == "" or place in shown:
                 continue
             text = text_of(value)
             if not text:

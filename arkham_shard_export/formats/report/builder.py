@@ -89,7 +89,7 @@ class Report:
         self._table_begun = True
         rows = tuple(tuple(Cell(text) for text in self._blocks.cells(row)) for row in batch)
         labels = self._blocks.labels
-        return Table(labels, rows, self._blocks.widths, caption)
+        return Table(labels, rows, tuple(self._blocks.widths), caption)
 
     def _heading_of(self, section: Section) -> _HeadingOf:
         """Gives what a row stands under: a key that changes with it, and its heading; None for no heading."""
