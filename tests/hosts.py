@@ -24,8 +24,9 @@ from arkham_shard_export.peers import TABLES
 from arkham_shard_export.schema import Kind
 from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.standalone.tables import open_sqlite
+from tests.tools import seeded_records
 
-END_SECONDS = 60.0
+END_SECONDS = max(60.0, seeded_records(default=0) / 20)
 
 
 @dataclass
