@@ -61,7 +61,6 @@ class SqliteSnapshot:
     def __init__(self, location: SqliteLocation, clock: Clock, exact: bool = True) -> None:
         self.dialect = SqliteDialect()
         self._connection = _connect(location, "ro")
-        self._connection.text_factory = _decode
         try:
             with self._frozen(location if exact else SqliteLocation(location.path)):
                 self._connection.execute("BEGIN")
@@ -110,7 +109,11 @@ class SqliteSnapshot:
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(sql, params).fetchall()
+            try:
+                return self._connection.execute(sql, params).fetchall()
+            except sqlite3.OperationalError as error:
+                self._decode_leniently(error)
+                return self._connection.execute(sql, params).fetchall()
         except sqlite3.Error as error:
             raise SourceFailed(f"Reading the database failed: {error}.") from error
 
@@ -118,12 +121,31 @@ class SqliteSnapshot:
         return self.stream_sql(*query.sql())
 
     def stream_sql(self, sql: str, params: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        read = 0
         try:
-            with contextlib.closing(self._connection.execute(sql, params)) as cursor:
-                while batch := cursor.fetchmany(BATCH_ROWS):
+            try:
+                for batch in self._batches(sql, params):
+                    read += len(batch)
                     yield batch
+            except sqlite3.OperationalError as error:
+                self._decode_leniently(error)
+                # Within one transaction the same statement gives the same rows in the same order.
+                yield from self._batches(sql, params, skipped=read)
         except sqlite3.Error as error:
             raise SourceFailed(f"Reading the database failed midway: {error}.") from error
+
+    def _batches(self, sql: str, params: Sequence[Any], skipped: int = 0) -> Iterator[list[tuple[Any, ...]]]:
+        with contextlib.closing(self._connection.execute(sql, params)) as cursor:
+            while skipped > 0 and (again := cursor.fetchmany(min(skipped, BATCH_ROWS))):
+                skipped -= len(again)
+            while batch := cursor.fetchmany(BATCH_ROWS):
+                yield batch
+
+    def _decode_leniently(self, error: sqlite3.OperationalError) -> None:
+        """From now on, text that is not UTF-8 is read too; raises any other error again. sqlite3's own decoding is faster."""
+        if self._connection.text_factory is _decode or not str(error).startswith("Could not decode to UTF-8"):
+            raise error
+        self._connection.text_factory = _decode
 
     def close(self) -> None:
         self._connection.close()

@@ -11,9 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arkham_shard_export.peers import CLAIMS
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import open_sqlite
 from tests.hosts import RunningHost, arkhamframe, standalone
+from tests.unit.case import opened
 
 
 def test_a_column_named_like_a_relation_is_kept_beside_it(tmp_path: Path) -> None:
@@ -188,3 +190,28 @@ def test_an_option_whose_column_is_missing_is_refused(
         assert answer.status_code == 422
         assert column in answer.json()["detail"]
         assert host.export(target, "json")[0]["status"] == "completed"
+
+
+@pytest.mark.parametrize("bad", [(0,), (499,), (500,), (700, 701, 1999)])
+def test_text_that_is_not_utf_8_is_repaired_and_no_record_is_lost_or_read_twice(
+    tmp_path: Path, bad: tuple[int, ...]
+) -> None:
+    with opened(tmp_path / "case") as case:
+        for number in range(2000):
+            case.add(CLAIMS, id=f"c{number:04}", text="said", source_context=f"é{number}")
+        for number in bad:
+            case.connection.execute(
+                "UPDATE arkham_claims SET text = CAST(x'61ff62' AS TEXT) WHERE id = ?", [f"c{number:04}"]
+            )
+            case.connection.execute(
+                "INSERT INTO arkham_claim_evidence (id, claim_id, notes) VALUES (?, ?, CAST(x'ff' AS TEXT))",
+                [f"e{number}", f"c{number:04}"],
+            )
+        records = json.loads(case.export("json", "claims"))["records"]
+    assert [record["id"] for record in records] == [f"c{number:04}" for number in range(2000)]
+    repaired = [number for number, record in enumerate(records) if record["text"] == "a\ufffdb"]
+    assert tuple(repaired) == bad
+    assert [record["source_context"] for record in records] == [f"é{number}" for number in range(2000)]
+    assert [each["notes"] for record in records for each in record["evidence"]] == ["\ufffd" for _ in bad]
+    assert case.last is not None
+    assert [each["count"] for each in case.last.adjustments] == [2 * len(bad)]
