@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import sys
 import time
@@ -10,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from arkham_shard_export.children import memory_mib
 from arkham_shard_export.errors import Cancelled, ExportError
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.pipeline import StoredExport, export_to_store, open_source
@@ -81,8 +81,8 @@ def completed(stored: StoredExport) -> Completed:
 
 def peak_memory_mib() -> int:
     """The most this process has held resident. Linux: of this program, not of the host that it was forked from."""
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) >> 10
+    held = memory_mib("VmHWM")
+    if held is not None:
+        return held
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))

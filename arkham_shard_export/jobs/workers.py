@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from pathlib import Path
 
+from arkham_shard_export.children import environment, python_command
 from arkham_shard_export.errors import WorkerDied
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run, decode_answer, encode
 
@@ -63,20 +61,12 @@ class WorkerPool:
             if process.returncode is None:
                 return process
             self._all.discard(process)
-        package_root = str(Path(__file__).parents[2])
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, (package_root, environment.get("PYTHONPATH", "")))
-        )
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-c",
-            _START,
+            *python_command(_START),
             stdin=PIPE,
             stdout=PIPE,
             limit=LINE_LIMIT_BYTES,
-            env=environment,
+            env=environment(),
         )
         self._all.add(process)
         return process

@@ -20,9 +20,9 @@ from arkham_shard_export.peers import (
     RATINGS,
 )
 from arkham_shard_export.records import Row, Section
-from arkham_shard_export.schema import Column, Kind, Layout, Table
+from arkham_shard_export.schema import Column, Kind, Layout
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
-from tests.unit.memory import Written, section_of
+from tests.unit.memory import MATRIX_COLUMNS, Written, nested, section_of
 
 TWO = (Column("id"), Column("value"))
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -101,20 +101,7 @@ def sheet_names(written: Written) -> list[str]:
     return names
 
 
-def nested(table: Table, **given: Any) -> Row:
-    return [given.get(column.name) for column in table.columns]
-
-
-MATRIX_COLUMNS = (
-    Column("id"),
-    Column("title"),
-    Column("description"),
-    Column("question"),
-    Column("hypotheses", Kind.RECORDS, columns=HYPOTHESES.columns),
-    Column("evidence", Kind.RECORDS, columns=ACH_EVIDENCE.columns),
-    Column("ratings", Kind.RECORDS, columns=RATINGS.columns),
-    SCORES,
-)
+SCORED_COLUMNS = (*MATRIX_COLUMNS, SCORES)
 SHEETS_OF_MATRICES = ["Matrices", "Hypotheses", "Evidence", "Ratings", "Scores"]
 
 
@@ -155,7 +142,7 @@ RATED = matrix(
 
 
 def matrices(*rows: Row, **options: Any) -> Written:
-    section = section_of(MATRIX_COLUMNS, list(rows), layout=Layout.GRID)
+    section = section_of(SCORED_COLUMNS, list(rows), layout=Layout.GRID)
     return Written("xlsx", section, target="matrix", **options)
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import Document
 from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.peers import ACH_EVIDENCE, HYPOTHESES, RATINGS
 from arkham_shard_export.records import Adjustments, Batch, Row, Section, Skip
-from arkham_shard_export.schema import Column, Layout
+from arkham_shard_export.schema import Column, Kind, Layout, Table
 
 MOMENT = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 EXPORTED_AT = MOMENT.isoformat()
@@ -40,6 +41,22 @@ def fixed_clock() -> datetime:
 def no_constant(text: str) -> Any:
     """For `json.loads(parse_constant=…)`: NaN and infinities are no JSON."""
     raise ValueError(f"{text} is no JSON")
+
+
+MATRIX_COLUMNS = (
+    Column("id"),
+    Column("title"),
+    Column("description"),
+    Column("question"),
+    Column("hypotheses", Kind.RECORDS, columns=HYPOTHESES.columns),
+    Column("evidence", Kind.RECORDS, columns=ACH_EVIDENCE.columns),
+    Column("ratings", Kind.RECORDS, columns=RATINGS.columns),
+)
+
+
+def nested(table: Table, **given: Any) -> Row:
+    """A row of a table, empty but for what is given."""
+    return [given.get(column.name) for column in table.columns]
 
 
 class MemorySink:

@@ -20,7 +20,7 @@ from arkham_shard_export.peers import ACH_EVIDENCE, HYPOTHESES, RATINGS
 from arkham_shard_export.records import Row, Section
 from arkham_shard_export.schema import Column, Kind, Layout
 from arkham_shard_export.standalone.seed_words import SAMPLES
-from tests.unit.memory import JSON_VALUES, TEXTS, Written, section_of
+from tests.unit.memory import JSON_VALUES, MATRIX_COLUMNS, TEXTS, Written, nested, section_of
 
 TWO = (Column("a"), Column("b"))
 
@@ -251,21 +251,6 @@ def test_the_same_rows_give_the_same_bytes_of_an_archive() -> None:
 
 
 # The grid of an analysis of competing hypotheses
-
-
-def nested(table: Any, **values: Any) -> Row:
-    return [values.get(column.name) for column in table.columns]
-
-
-MATRIX_COLUMNS = (
-    Column("id"),
-    Column("title"),
-    Column("description"),
-    Column("question"),
-    Column("hypotheses", Kind.RECORDS, columns=HYPOTHESES.columns),
-    Column("evidence", Kind.RECORDS, columns=ACH_EVIDENCE.columns),
-    Column("ratings", Kind.RECORDS, columns=RATINGS.columns),
-)
 
 
 def matrix(id: str, title: str | None, hypotheses: Any = (), evidence: Any = (), ratings: Any = ()) -> Row:

@@ -26,7 +26,6 @@ from tests.unit.books import (
     claims,
     matrices,
     matrix,
-    nested,
     opened,
     rows_of,
     sheet_names,
@@ -34,7 +33,7 @@ from tests.unit.books import (
     units,
     values,
 )
-from tests.unit.memory import EXPORTED_AT, Written, section_of
+from tests.unit.memory import EXPORTED_AT, Written, nested, section_of
 
 # Names of sheets
 

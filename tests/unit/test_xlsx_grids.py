@@ -11,8 +11,8 @@ from arkham_shard_export.formats.grid import LEGEND
 from arkham_shard_export.formats.workbook import grids
 from arkham_shard_export.schema import Layout
 from tests.unit.books import (
-    MATRIX_COLUMNS,
     RATED,
+    SCORED_COLUMNS,
     SHEETS_OF_MATRICES,
     long_rows,
     matrices,
@@ -128,7 +128,7 @@ def test_a_matrix_without_hypotheses_is_a_grid_of_its_evidence() -> None:
 
 
 def test_matrices_without_relations_are_a_table_and_no_grid() -> None:
-    section = section_of(MATRIX_COLUMNS[:4], [["m1", "T", "d", "q"]], layout=Layout.GRID)
+    section = section_of(SCORED_COLUMNS[:4], [["m1", "T", "d", "q"]], layout=Layout.GRID)
     written = Written("xlsx", section, target="matrix")
     assert sheet_names(written) == ["About", "Matrices"]
     assert rows_of(written, "Matrices")[1] == ["m1", "T", "q", "d"]

@@ -28,9 +28,9 @@ from arkham_shard_export.schema import Layout
 from arkham_shard_export.standalone.seed_words import SAMPLES
 from tests.unit.books import (
     MAIN,
-    MATRIX_COLUMNS,
     RATED,
     REFERENCE,
+    SCORED_COLUMNS,
     TWO,
     WORKBOOK,
     WORKSHEET,
@@ -38,10 +38,9 @@ from tests.unit.books import (
     claims,
     matrices,
     matrix,
-    nested,
     parts,
 )
-from tests.unit.memory import EXPORTED_AT, MemorySink, Written, section_of
+from tests.unit.memory import EXPORTED_AT, MemorySink, Written, nested, section_of
 
 # The package
 
@@ -58,7 +57,7 @@ def full() -> Written:
         "xlsx",
         claims([*long, evidence], [*nested(CLAIMS, id="c2"), []]),
         replace(
-            section_of(MATRIX_COLUMNS, [RATED, matrix("m2", "'<&>\"")], "matrices", layout=Layout.GRID),
+            section_of(SCORED_COLUMNS, [RATED, matrix("m2", "'<&>\"")], "matrices", layout=Layout.GRID),
             counted=False,
         ),
         section_of(TWO, [], "empty", counted=False),
@@ -212,7 +211,7 @@ def steps(writer: XlsxWriter, sink: MemorySink) -> Iterator[None]:
     row = [*nested(CLAIMS, id="c", text="x" * 40_000), [nested(CLAIM_EVIDENCE, id="e", claim_id="c")]]
     sections = [
         claims(row),
-        section_of(MATRIX_COLUMNS, [RATED], "matrices", layout=Layout.GRID, counted=False),
+        section_of(SCORED_COLUMNS, [RATED], "matrices", layout=Layout.GRID, counted=False),
     ]
     document = Document("claims", EXPORTED_AT, EXPORTED_AT, {}, {}, sections)
     writer.begin(document, sink, Adjustments())

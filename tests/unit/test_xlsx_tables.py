@@ -22,8 +22,8 @@ from arkham_shard_export.peers import (
 )
 from arkham_shard_export.records import Row
 from arkham_shard_export.schema import Column, Kind
-from tests.unit.books import MAIN, TWO, book, claims, nested, opened, parts, rows_of, sheet_names
-from tests.unit.memory import Written, section_of
+from tests.unit.books import MAIN, TWO, book, claims, opened, parts, rows_of, sheet_names
+from tests.unit.memory import Written, nested, section_of
 
 # Relations
 

@@ -22,7 +22,7 @@ class RecordBlocks:
         self.layout = layout
         places = {column.name: place for place, column in enumerate(columns)}
         self._places = places
-        self.id_place = places.get("id")
+        self._id_place = places.get("id")
         self._titles = [places[name] for name in layout.title if name in places]
         self._dated = places.get(layout.dated)
         self._fields: list[tuple[int, str, Readable, bool]] = []
@@ -49,9 +49,9 @@ class RecordBlocks:
         for place in self._titles:
             if row[place] is not None and (text := str(row[place])).strip():
                 return text, place
-        if self.id_place is None or row[self.id_place] is None:
+        if self._id_place is None or row[self._id_place] is None:
             return "", None
-        return str(row[self.id_place]), self.id_place
+        return str(row[self._id_place]), self._id_place
 
     def block(self, row: Row, number: int) -> Iterator[Block]:
         """A record under a heading of its own."""

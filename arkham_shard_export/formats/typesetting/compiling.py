@@ -13,9 +13,9 @@ import struct
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, BinaryIO
 
+from arkham_shard_export.children import environment, memory_mib, python_command
 from arkham_shard_export.errors import SourceRefused, TypesetterDied
 from arkham_shard_export.formats.typesetting.fonts import font_folders
 
@@ -38,7 +38,7 @@ class Child:
 
     def compile(self, source: bytes) -> bytes:
         """The PDF; SourceRefused if the source is wrong, TypesetterDied if the process ended on the way."""
-        if _resident_mib(self.pid) > MEMORY_LIMIT_MIB:
+        if (memory_mib("VmRSS", self.pid) or 0) > MEMORY_LIMIT_MIB:
             self.kill()
             self._process = _started()
         assert self._process.stdin is not None
@@ -69,27 +69,14 @@ class Child:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    package_root = str(Path(__file__).parents[3])
-    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", _START],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        python_command(_START), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:
     code = process.wait()
     return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
-
-
-def _resident_mib(pid: int) -> int:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) >> 10
-    return 0
 
 
 def _put_frame(pipe: IO[bytes], body: bytes) -> None:

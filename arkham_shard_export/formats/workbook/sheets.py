@@ -72,10 +72,6 @@ class Table:
         ]
         self._letters = [f'<c r="{letters(number)}' for number in range(len(self.columns))]
 
-    @property
-    def rows(self) -> int:
-        return sum(sheet.rows for sheet in self.sheets)
-
     def write(self, batch: Batch, row_begins: Callable[[Row], None]) -> None:
         """`row_begins` is called before the cells of a row are made, if a text of the batch may be too long for one."""
         if self._output is None:
