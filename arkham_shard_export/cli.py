@@ -244,6 +244,7 @@ def _export(options: argparse.Namespace) -> int:
         _pairs(options.filter, "--filter"),
         _pairs(options.option, "--option"),
         location,
+        processes=Settings.from_environment().processes,
     )
     if options.output == "-":
         outcome = write(StreamSink(sys.stdout.buffer))

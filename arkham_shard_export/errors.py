@@ -13,6 +13,7 @@ ExportError
 ├── Incomplete              expected and written records differ
 ├── StoreFailed             writing the file failed
 ├── WorkerDied              the worker process ended before its job did
+├── CrewFailed              a process that shares the work of an export failed
 ├── TypesetterDied          a process that sets pages ended before it had answered
 ├── SourceRefused           the typesetter did not accept what we gave it
 └── Cancelled               the job was cancelled while it ran
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Cancelled",
+    "CrewFailed",
     "ExportError",
     "FieldProblem",
     "FileExpired",
@@ -120,6 +122,10 @@ class StoreFailed(ExportError):
 
 class WorkerDied(ExportError):
     """The worker process ended before its job did."""
+
+
+class CrewFailed(ExportError):
+    """A process that shares the work of an export ended before it was done, or could not do it."""
 
 
 class TypesetterDied(ExportError):

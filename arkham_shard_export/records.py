@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, overload
 
 from arkham_shard_export.schema import Column, Layout
 
 Row = list[Any]
 """The values of one record, aligned with its section's columns."""
 
-Batch = list[Row]
+Batch = Sequence[Row]
 BATCH_ROWS = 500
+
+
+class Columns(Sequence[Row]):
+    """A batch held by columns: as a sequence it gives its rows, each made when it is asked for."""
+
+    __slots__ = ("_rows", "columns")
+
+    def __init__(self, columns: Iterable[Sequence[Any]], rows: int) -> None:
+        self.columns = list(columns)
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __iter__(self) -> Iterator[Row]:
+        if not self.columns:
+            return iter([[] for _ in range(self._rows)])
+        return map(list, zip(*self.columns, strict=True))
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Columns: ...
+
+    def __getitem__(self, place: int | slice) -> Row | Columns:
+        if isinstance(place, slice):
+            rows = len(range(*place.indices(self._rows)))
+            return Columns([values[place] for values in self.columns], rows)
+        return [values[place] for values in self.columns]
+
+
+def columns_of(batch: Batch) -> Sequence[Sequence[Any]]:
+    """The values of a batch by column; it must have rows."""
+    return batch.columns if isinstance(batch, Columns) else list(zip(*batch, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +61,19 @@ class Skip:
     reason: str
 
 
+Portion = tuple[int, int]
+"""A stretch of a table by place of storage, first and last place included."""
+
+PORTION_ROWS = 10_000
+PORTIONED_FROM = 5 * PORTION_ROWS
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One table of the export. `read` may be called again and gives the same records (`columns`: only these).
 
-    `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
+    `portions`, where there are any, hold all of its records in the order in which `read` gives them, and may be read
+    apart. `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
     (`counted` false), whose rows are derived from the records and not counted as records.
     """
 
@@ -41,11 +84,22 @@ class Section:
     skips: tuple[Skip, ...] = ()
     counted: bool = True
     layout: Layout = Layout.RECORDS
+    portions: tuple[Portion, ...] = ()
 
     @property
     def expected(self) -> int | None:
         """Records that `read` must give."""
         return None if self.matched is None else self.matched - sum(skip.count for skip in self.skips)
+
+
+class Helpers(Protocol):
+    """Other processes that encode portions of a source's sections, over the same state of the data."""
+
+    def parts(
+        self, section: str, portions: Sequence[Portion]
+    ) -> Iterator[tuple[bytes, int] | dict[str, int]]:
+        """The parts of all portions in their order, each with its rows, and after each portion its adjustments."""
+        ...
 
 
 class Source(Protocol):
@@ -54,6 +108,7 @@ class Source(Protocol):
     snapshot_at: datetime
     consistent: bool
     """Whether it is one state of the data: false for a source that has no snapshots."""
+    helpers: Helpers | None
 
     def sections(self) -> list[Section]: ...
 

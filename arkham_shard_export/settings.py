@@ -16,11 +16,17 @@ def default_concurrency() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
+def default_processes() -> int:
+    """Four, where there are as many cores."""
+    return min(4, os.cpu_count() or 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How the shard runs; `production.md` explains each setting to operators."""
 
     concurrency: int = default_concurrency()
+    processes: int = default_processes()
     retention_hours: float = 24.0
     store_dir: Path | None = None
     max_attempts: int = 3
@@ -33,6 +39,7 @@ class Settings:
         """Read the settings; a value that cannot be used raises ValueError naming the variable."""
         return cls(
             concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 1, default_concurrency()),
+            processes=_read(environment, "ARKHAM_EXPORT_PROCESSES", int, 1, default_processes(), most=64),
             retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000),
             store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
             if environment.get("ARKHAM_EXPORT_DIR")

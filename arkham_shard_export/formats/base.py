@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeGuard, runtime_checkable
 
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Batch, Section
+from arkham_shard_export.schema import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,29 @@ class Document:
     options: Mapping[str, Any]
     sections: Sequence[Section]
     include_metadata: bool = True
+
+
+Encode = Callable[[Batch], bytes]
+"""Makes a part of a section from a batch that has rows; parts are put into the file in the order of their batches."""
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """What a writer has besides if its records can be encoded apart from it, in other processes too."""
+
+    @staticmethod
+    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+        """For a section of Layout.RECORDS."""
+        ...
+
+    def splice(self, part: bytes, rows: int) -> None:
+        """Put a part of the section that has begun into the file: the same bytes as by `write` of its batch."""
+        ...
+
+
+def in_parts(writer: object, layout: Layout) -> TypeGuard[InParts]:
+    """Whether the records of a section of this layout may be encoded apart from the writer."""
+    return layout is Layout.RECORDS and isinstance(writer, InParts)
 
 
 class Writer(Protocol):

@@ -6,20 +6,20 @@ Several tables, or several matrices, become a ZIP of CSV files. An ACH matrix is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
 from arkham_shard_export.formats.archive import Archive
-from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Output, Sink
-from arkham_shard_export.records import Adjustments, Batch, Row, Section
+from arkham_shard_export.records import Adjustments, Batch, Row, Section, columns_of
 from arkham_shard_export.schema import Column, Kind, Layout
 
-_TO_QUOTE = re.compile('[",\r\n]')
+_QUOTE, _QUOTES = '"', '""'
 _TEXTS = frozenset({str, type(None)})
 _NUMBERS = frozenset({int, float, type(None)})
 _FORMULA_STARTS = frozenset("=+-@\t\r")
@@ -54,7 +54,8 @@ class CsvWriter:
     def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
         self._target = document.target
         self._adjustments = adjustments
-        self._cells = Cells(adjustments, guard=bool(document.options.get("spreadsheet_safe", True)))
+        self._options = document.options
+        self._cells = Cells(adjustments, _is_guarded(document.options))
         self._sink: Output = sink
         grids = sum(each.expected or 0 for each in document.sections if each.layout is Layout.GRID)
         if len(document.sections) > 1 or grids > 1:
@@ -70,7 +71,7 @@ class CsvWriter:
         if self._archive is not None:
             name = self._target if section.name == "records" else section.name
             self._sink = self._archive.open(f"{name}.csv")
-        self._encoders = [self._cells.encoder(column) for column in section.columns]
+        self._encode = self.encoder(section, self._options, self._adjustments)
         self._sink.write(self._cells.line([column.name for column in section.columns]))
 
     def write(self, batch: Batch) -> None:
@@ -79,14 +80,31 @@ class CsvWriter:
         if self._section.layout is Layout.GRID:
             for row in batch:
                 self._write_grid(row)
+            self._count(len(batch))
         else:
-            read = zip(*batch, strict=True)
-            columns = [encode(values) for encode, values in zip(self._encoders, read, strict=True)]
+            self.splice(self._encode(batch), len(batch))
+
+    @staticmethod
+    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+        cells = Cells(adjustments, _is_guarded(options))
+        encoders = [cells.encoder(column) for column in section.columns]
+
+        def encode(batch: Batch) -> bytes:
+            columns = [each(values) for each, values in zip(encoders, columns_of(batch), strict=True)]
             # A line of a single null would be empty, and readers skip empty lines.
-            lines = [",".join(cells) or '""' for cells in zip(*columns, strict=True)]
-            self._sink.write(("\r\n".join(lines) + "\r\n").encode())
+            lines = [(",".join(line) or '""').encode() for line in zip(*columns, strict=True)]
+            lines.append(b"")
+            return b"\r\n".join(lines)
+
+        return encode
+
+    def splice(self, part: bytes, rows: int) -> None:
+        self._sink.write(part)
+        self._count(rows)
+
+    def _count(self, rows: int) -> None:
         if self._section.counted:
-            self.written += len(batch)
+            self.written += rows
 
     def end_section(self) -> None:
         """A table ends where the next begins."""
@@ -120,6 +138,10 @@ def _slug(text: str) -> str:
     return _UNSAFE_IN_NAME.sub("-", text).strip("-")
 
 
+def _is_guarded(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("spreadsheet_safe", True))
+
+
 class Cells:
     """Encodes cells; `guard` defuses text that a spreadsheet would run; numbers, typed or written, are spared."""
 
@@ -131,33 +153,37 @@ class Cells:
     def line(self, cells: Iterable[Any]) -> bytes:
         return (",".join([self.scalar(cell) for cell in cells]) + "\r\n").encode()
 
-    def encoder(self, column: Column) -> Callable[[Sequence[Any]], Sequence[str]]:
+    def encoder(self, column: Column) -> Callable[[Sequence[Any]], Iterable[str]]:
         """Encodes a column of a batch at a time."""
         if column.kind is Kind.JSON:
-            return lambda values: ["" if value is None else self._quoted(value) for value in values]
+            return _quoted_all
         nesting = Nesting(column.columns)
         if column.kind is Kind.RECORDS:
-            return lambda values: [
-                self._object([nesting.record(row) for row in rows or ()]) for rows in values
-            ]
+            return lambda values: [_quoted(text.decode()) for text in nesting.lists(values)]
         if column.kind is Kind.RECORD:
             return lambda values: [
-                self._object(None if row is None else nesting.record(row)) for row in values
+                "" if text is None else _quoted(text.decode()) for text in nesting.records(values)
             ]
         return self._scalars
 
-    def _scalars(self, values: Sequence[Any]) -> Sequence[str]:
+    def _scalars(self, values: Sequence[Any]) -> Iterable[str]:
         kinds = set(map(type, values))
         if kinds <= _TEXTS:
-            filled = list(filter(None, values))
-            starts = {value[0] for value in filled} if self._guard else set()
-            if starts.isdisjoint(_FORMULA_STARTS) and _TO_QUOTE.search("".join(filled)) is None:
-                if len(filled) == len(values):
-                    return values
-                return [value or ("" if value is None else '""') for value in values]
-        elif kinds <= _NUMBERS:
+            if self._guard and _may_be_formulas(values):
+                values = [
+                    self._guarded(value) if value and value[0] in _FORMULA_STARTS else value
+                    for value in values
+                ]
+            return _quoted_all(values)
+        if kinds <= _NUMBERS:
             return ["" if value is None else str(value) for value in values]
         return list(map(self.scalar, values))
+
+    def _guarded(self, text: str) -> str:
+        if text[0] in _FORMULA_STARTS and not _NUMBER.fullmatch(text):
+            self._adjustments.add("formula_guard")
+            return f"'{text}"
+        return text
 
     def scalar(self, value: Any) -> str:
         if value is None:
@@ -166,21 +192,47 @@ class Cells:
             return self._other(value)
         if value == "":
             return '""'
-        if self._guard and value[0] in _FORMULA_STARTS and not _NUMBER.fullmatch(value):
-            self._adjustments.add("formula_guard")
-            value = f"'{value}"
-        return self._quoted(value)
+        return _quoted(self._guarded(value) if self._guard else value)
 
     def _other(self, value: Any) -> str:
         if type(value) is bool:
             return "true" if value else "false"
-        return self._object(value) if isinstance(value, list | dict) else str(value)
+        if isinstance(value, list | dict):
+            return _quoted(self._json.encode(value).decode())
+        return str(value)
 
-    def _object(self, value: Any) -> str:
-        return "" if value is None else self._quoted(self._json.encode(value).decode())
 
-    @staticmethod
-    def _quoted(value: str) -> str:
-        if '"' in value or "," in value or "\n" in value or "\r" in value:
-            return '"' + value.replace('"', '""') + '"'
-        return value
+def _may_be_formulas(values: Sequence[str | None]) -> bool:
+    """Whether one of them might start as a formula does: two comparisons tell for most columns that none can."""
+    filled = list(filter(None, values))
+    if not filled:
+        return False
+    first = min(filled)
+    if first >= "A" or (first >= "0" and max(filled) < ":"):
+        return False
+    return not _FORMULA_STARTS.isdisjoint({text[0] for text in filled})
+
+
+def _quoted(text: str) -> str:
+    if "," in text or '"' in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _quoted_all(values: Sequence[str | None]) -> Sequence[str]:
+    """Null as an empty cell, an empty text as a quoted one; the rule of `_quoted` for the others."""
+    filled = list(filter(None, values))
+    joined = "".join(filled)
+    if not ("," in joined or '"' in joined or "\n" in joined or "\r" in joined):
+        if len(filled) == len(values):
+            return filled
+        return [value or ("" if value is None else '""') for value in values]
+    quoted = '"' in joined
+    return [
+        ""
+        if text is None
+        else (f'"{text.replace(_QUOTE, _QUOTES)}"' if quoted else f'"{text}"')
+        if "," in text or '"' in text or "\n" in text or "\r" in text or not text
+        else text
+        for text in values
+    ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
-from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Batch, Section
@@ -42,23 +43,31 @@ class JsonWriter:
     def begin_section(self, section: Section) -> None:
         self._section = section
         self._first = True
-        self._shape = Nesting(section.columns)
+        self._encode = self.encoder(section, {}, Adjustments())
         opening = b"{" if section.layout is Layout.INDEX else b"["
         self._sink.write(b',\n"%s":%s' % (section.name.encode(), opening))
 
     def write(self, batch: Batch) -> None:
         if not batch:
             return
-        encode = self._encoder.encode
         if self._section.layout is Layout.INDEX:
-            lines = [encode(str(key)) + b":" + encode(name) for key, name in batch]
+            encode = self._encoder.encode
+            lines = b",\n".join([encode(str(key)) + b":" + encode(name) for key, name in batch])
         else:
-            shaped = self._shape.record
-            lines = [encode(shaped(row)) for row in batch]
-        self._sink.write((b"\n" if self._first else b",\n") + b",\n".join(lines))
+            lines = self._encode(batch)
+        self.splice(lines, len(batch))
+
+    @staticmethod
+    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+        nesting = Nesting(section.columns)
+        return lambda batch: nesting.lines(batch)[:-1].replace(b"\n", b",\n")
+
+    def splice(self, part: bytes, rows: int) -> None:
+        self._sink.write(b"\n" if self._first else b",\n")
+        self._sink.write(part)
         self._first = False
         if self._section.counted:
-            self.written += len(batch)
+            self.written += rows
 
     def end_section(self) -> None:
         self._sink.write(b"}" if self._section.layout is Layout.INDEX else b"]")

@@ -89,7 +89,7 @@ class XlsxWriter:
     def write(self, batch: Batch) -> None:
         if not batch:
             return
-        self._main.write([self._shape.row(record) for record in batch], self._begins(self._main))
+        self._main.write(self._shape.rows(batch), self._begins(self._main))
         for shape, table in zip(self._shape.relations, self._related, strict=True):
             if rows := [row for record in batch for row in shape.rows(record)]:
                 table.write(rows, self._begins(table))

@@ -8,25 +8,22 @@ import msgspec
 
 from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.schema import Target
-from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
+from arkham_shard_export.sources.location import Location
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
-    """Export into `<store>/<folder>/<stem><extension>`; one of the two locations is set."""
+    """Export into `<store>/<folder>/<stem><extension>`, by as many as `processes` where that helps.
+
+    Without a location only the host's process can read the records.
+    """
 
     request: ExportRequest
     target: Target
     store: str
     folder: str
     stem: str
-    sqlite: SqliteLocation | None = None
-    postgres: PostgresLocation | None = None
-
-    @property
-    def location(self) -> Location:
-        location = self.sqlite or self.postgres
-        assert location is not None
-        return location
+    location: Location | None
+    processes: int = 1
 
 
 class Progressed(msgspec.Struct, frozen=True, tag="progress"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, closing
+
 from arkham_shard_export.jobs.files import FileStore, stem_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.messages import Run
@@ -10,13 +12,13 @@ from arkham_shard_export.models import ExportJob
 from arkham_shard_export.pipeline.export import Check
 from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.records import Adjustments, Source
-from arkham_shard_export.sources.location import PostgresLocation, SqliteLocation
 
 
 class Planner:
     """Knows what the runner does not: how requests are checked, where records and files lie."""
 
-    def __init__(self, inventory: Inventory, sources: Sources, files: FileStore) -> None:
+    def __init__(self, inventory: Inventory, sources: Sources, files: FileStore, processes: int) -> None:
+        self._processes = processes
         self._inventory = inventory
         self._sources = sources
         self._files = files
@@ -35,20 +37,19 @@ class Planner:
         request, target = await self._inventory.check(
             job.format, job.target, job.filters, job.options, tenant_id
         )
-        location = self._sources.location
         run = Run(
             request,
             target,
             str(self._files.root),
             self._files.folder(job.created_at),
             stem_of(job.id, attempt),
-            sqlite=location if isinstance(location, SqliteLocation) else None,
-            postgres=location if isinstance(location, PostgresLocation) else None,
+            self._sources.location,
+            self._processes,
         )
         if not self._sources.only_here(request):
             return run, None
 
-        def open_here(adjustments: Adjustments, check: Check) -> Source:
-            return self._sources.open(request, target, adjustments, check)
+        def open_here(adjustments: Adjustments, check: Check) -> AbstractContextManager[Source]:
+            return closing(self._sources.open(request, target, adjustments, check))
 
         return run, open_here

@@ -71,7 +71,7 @@ class JobService:
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
         self._publisher = Publisher(events)
-        planner = Planner(self.inventory, self.sources, self.files)
+        planner = Planner(self.inventory, self.sources, self.files, settings.processes)
         self.runner = Runner(self.jobs, self.files, self._publisher, planner, settings, clock)
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.pipeline.export import Outcome, export
 from arkham_shard_export.pipeline.request import TargetCatalogs, check_request
-from arkham_shard_export.pipeline.run import source_of
+from arkham_shard_export.pipeline.run import opened_source
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.sources.location import Location
@@ -24,16 +24,17 @@ def export_directly(
     location: Location,
     sink: Sink,
     clock: Clock = system_clock,
+    processes: int = 1,
 ) -> Outcome:
     """Check the request and write the export to `sink`; after an error, what the sink has must not be used."""
     if target not in TARGETS:
         problem = FieldProblem("target", target, f"Target {target!r} is not available.", tuple(TARGETS))
         raise InvalidRequest([problem])
     chosen = TARGETS[target]
-    with closing(open_snapshot(location, clock)) as snapshot:
+    with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
         request = check_request(format, chosen, filters, options, database=database)
-        adjustments = Adjustments()
-        source = source_of(request, chosen, snapshot, adjustments)
+    adjustments = Adjustments()
+    with opened_source(request, chosen, location, adjustments, clock, processes) as source:
         return export(request, source, sink, exported_at=clock(), adjustments=adjustments)

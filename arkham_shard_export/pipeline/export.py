@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -10,11 +10,11 @@ from typing import Any
 
 from arkham_shard_export.errors import Incomplete
 from arkham_shard_export.formats import writer_class
-from arkham_shard_export.formats.base import Document, Writer
+from arkham_shard_export.formats.base import Document, Writer, in_parts
 from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.request import ExportRequest, check_size
 from arkham_shard_export.ports import Sink
-from arkham_shard_export.records import Adjustments, Section, Source
+from arkham_shard_export.records import Adjustments, Helpers, Section, Source
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, the records done and the records expected."""
@@ -64,11 +64,10 @@ def export(
         for section in sections:
             written[section.name] = 0
             writer.begin_section(section)
-            for batch in section.read(None):
+            for rows in _write(section, writer, source.helpers, adjustments):
                 check()
-                writer.write(batch)
-                written[section.name] += len(batch)
-                done += len(batch) if section.counted else 0
+                written[section.name] += rows
+                done += rows if section.counted else 0
                 progress("writing", done, expected)
             writer.end_section()
         check()
@@ -82,6 +81,23 @@ def export(
         completeness=completeness(sections, writer, written),
         adjustments=adjustments.report(),
     )
+
+
+def _write(
+    section: Section, writer: Writer, helpers: Helpers | None, adjustments: Adjustments
+) -> Iterator[int]:
+    """Writes the section; gives the number of rows after each batch."""
+    if helpers is not None and section.portions and in_parts(writer, section.layout):
+        for part in helpers.parts(section.name, section.portions):
+            if isinstance(part, dict):
+                adjustments.counts.update(part)
+            else:
+                writer.splice(*part)
+                yield part[1]
+    else:
+        for batch in section.read(None):
+            writer.write(batch)
+            yield len(batch)
 
 
 def document_of(

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.pipeline.export import document_of
@@ -17,8 +15,6 @@ from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.records import Adjustments, Batch, Section, Source
 from arkham_shard_export.sinks.measure import MeasuringSink
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +36,10 @@ def preview(request: ExportRequest, counting: Source, sample: Source, exported_a
         sections = [flattened(section, Adjustments()) for section in sections]
     batches = [list(section.read(None)) for section in sections]
     records = [
-        json.loads(_encode(Nesting(section.columns).record(row)))
+        json.loads(line)
         for section, read in zip(sections, batches, strict=True)
         for batch in read
-        for row in batch
+        for line in Nesting(section.columns).lines(batch).splitlines()
     ]
     empty = _size(request, sample, sections, [[] for _ in sections], exported_at)
     full = _size(request, sample, sections, batches, exported_at)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.formats import writer_class
+from arkham_shard_export.formats.base import in_parts
+from arkham_shard_export.pipeline.crew import Crew
 from arkham_shard_export.pipeline.export import Check, Outcome, Progress, export
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
-from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.records import PORTIONED_FROM, Adjustments, Helpers, Source
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.file import DISK_FULL, DISK_FULL_REASON, FileSink, StoredFile
 from arkham_shard_export.sources.location import Location
@@ -19,7 +22,7 @@ from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 
-OpenSource = Callable[[Adjustments, Check], Source]
+OpenSource = Callable[[Adjustments, Check], AbstractContextManager[Source]]
 """Opens the records; a source that waits for others calls the check meanwhile, which raises to end the export."""
 
 
@@ -29,17 +32,53 @@ class StoredExport:
     file: StoredFile
 
 
-def open_source(
-    request: ExportRequest, target: Target, location: Location, adjustments: Adjustments, clock: Clock
-) -> TableSource:
-    """The request's records at `location`; closing it ends its snapshot."""
-    return source_of(request, target, open_snapshot(location, clock), adjustments)
+@contextmanager
+def opened_source(
+    request: ExportRequest,
+    target: Target,
+    location: Location,
+    adjustments: Adjustments,
+    clock: Clock,
+    processes: int = 1,
+) -> Iterator[TableSource]:
+    """The request's records at `location`, with a crew of `processes` where that is worth its start."""
+    with ExitStack() as owned:
+
+        def hire(snapshot: Snapshot) -> Crew | None:
+            if processes < 2 or not _is_large(request, target, snapshot):
+                return None
+            crew = Crew(request, target, location, processes)
+            owned.callback(crew.close)
+            crews.append(crew)
+            return crew
+
+        crews: list[Crew] = []
+        snapshot = open_snapshot(location, clock, hire=hire)
+        owned.callback(snapshot.close)
+        yield source_of(request, target, snapshot, adjustments, helpers=crews[0] if crews else None)
+
+
+def _is_large(request: ExportRequest, target: Target, snapshot: Snapshot) -> bool:
+    """Whether the tables may hold so many records that they come in portions, and the format is encoded in parts."""
+    if request.options.flatten or request.options.sort_by is not None:
+        return False
+    return any(
+        not each.order
+        and in_parts(writer_class(request.format)(), each.layout)
+        and snapshot.roughly(each.table) >= PORTIONED_FROM
+        for each in target.sets
+    )
 
 
 def source_of(
-    request: ExportRequest, target: Target, snapshot: Snapshot, adjustments: Adjustments, annexes: bool = True
+    request: ExportRequest,
+    target: Target,
+    snapshot: Snapshot,
+    adjustments: Adjustments,
+    annexes: bool = True,
+    helpers: Helpers | None = None,
 ) -> TableSource:
-    return TableSource(snapshot, target, request.selection(), request.extent(annexes), adjustments)
+    return TableSource(snapshot, target, request.selection(), request.extent(annexes), adjustments, helpers)
 
 
 def export_to_store(
@@ -56,7 +95,7 @@ def export_to_store(
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
     with _disk_full_told(), FileSink(store, folder, stem) as sink:
-        with closing(open_records(adjustments, check)) as source:
+        with open_records(adjustments, check) as source:
             outcome = export(
                 request,
                 source,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from arkham_shard_export.records import Batch, Row
+from arkham_shard_export.records import Columns, Row
 from arkham_shard_export.schema import Column, Kind, Relation
+from arkham_shard_export.sources.columns import ColumnConverters
 from arkham_shard_export.sources.dialects import column, read_columns
 from arkham_shard_export.sources.selection import Conditions
 from arkham_shard_export.sources.values import Canonical
@@ -30,7 +31,7 @@ class Attachment(Protocol):
     @property
     def column(self) -> Column: ...
 
-    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]: ...
+    def values(self, batch: Columns, position: dict[str, int]) -> list[Any]: ...
 
 
 class Related:
@@ -44,7 +45,8 @@ class Related:
         self._expressions = [
             conditions.dialect.value(each.name, catalog[each.name], each.kind) for each in columns
         ]
-        self._converters: list[Callable[[Any], Any]] = [canonical.converter(each.kind) for each in columns]
+        converters = ColumnConverters(canonical, lambda: conditions.snapshot.valid_text)
+        self._converters = [converters.converter(each.kind) for each in columns]
         self._directed = len(relation.foreign_keys) > 1
         if self._directed:
             columns = beside((*columns, Column("direction")), 1)
@@ -53,18 +55,19 @@ class Related:
         self._exists = all(key in catalog for key in relation.foreign_keys)
         self._order, self._order_params = conditions.order_by(relation.table, relation.order)
 
-    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+    def values(self, batch: Columns, position: dict[str, int]) -> list[Any]:
         local = position.get(self._relation.local_key)
         if local is None or not self._exists:
             return [None if self._relation.single else [] for _ in batch]
-        keys = list(dict.fromkeys(row[local] for row in batch if row[local] is not None))
+        own = batch.columns[local]
+        keys = [key for key in dict.fromkeys(own) if key is not None]
         found: dict[str, list[Row]] = {}
         if keys:
             for number, foreign_key in enumerate(self._relation.foreign_keys):
                 self._collect(foreign_key, keys, found, ["outgoing", "incoming"][number])
         if self._relation.single:
-            return [next(iter(found.get(str(row[local]), [])), None) for row in batch]
-        return [found.get(str(row[local]), []) for row in batch]
+            return [next(iter(found.get(str(key), ())), None) for key in own]
+        return [found.get(str(key), []) for key in own]
 
     def _collect(
         self, foreign_key: str, keys: list[Any], found: dict[str, list[Row]], direction: str
@@ -78,12 +81,16 @@ class Related:
             f"SELECT {named} FROM {dialect.table(self._relation.table)} AS t WHERE {where.sql}"
             f" ORDER BY {', '.join(self._order)}"
         )
-        for key, *cells in self._conditions.snapshot.fetch(sql, [*where.params, *self._order_params]):
-            # SQLite compares 1 and '1' as the columns' affinity says; a dict does not.
-            row = [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
-            if self._directed:
-                row.append(direction)
-            found.setdefault(str(key), []).append(row)
+        rows = self._conditions.snapshot.fetch(sql, [*where.params, *self._order_params])
+        if not rows:
+            return
+        owners, *read = zip(*rows, strict=True)
+        columns = [convert(values) for convert, values in zip(self._converters, read, strict=True)]
+        if self._directed:
+            columns.append([direction] * len(rows))
+        # SQLite compares 1 and '1' as the columns' affinity says; a dict does not.
+        for key, row in zip(map(str, owners), Columns(columns, len(rows)), strict=True):
+            found.setdefault(key, []).append(row)
 
 
 class Computed:
@@ -96,7 +103,7 @@ class Computed:
         self._function = function
         self._columns = columns
 
-    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+    def values(self, batch: Columns, position: dict[str, int]) -> list[Any]:
         nested = {each.name: [inner.name for inner in each.columns] for each in self._columns if each.columns}
         results = []
         for row in batch:
@@ -142,13 +149,14 @@ class Named:
         self._lookup = lookup
         self._canonical = canonical
 
-    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+    def values(self, batch: Columns, position: dict[str, int]) -> list[Any]:
         place = position.get(self._source)
         if place is None:
             return [None for _ in batch]
-        keys = list(dict.fromkeys(str(row[place]) for row in batch if row[place] is not None))
+        own = batch.columns[place]
+        keys = list(dict.fromkeys(str(key) for key in own if key is not None))
         names = self._lookup(keys) if keys else {}
-        return [self._canonical.scalar(names.get(str(row[place]))) for row in batch]
+        return [self._canonical.scalar(names.get(str(key))) for key in own]
 
 
 class Names:
@@ -163,11 +171,11 @@ class Names:
         self._canonical = canonical
         self._decode = msgspec.json.Decoder().decode
 
-    def values(self, batch: Batch, position: dict[str, int]) -> list[Any]:
+    def values(self, batch: Columns, position: dict[str, int]) -> list[Any]:
         place = position.get(self._source)
         if place is None:
             return [None for _ in batch]
-        lists = [self._ids(row[place]) for row in batch]
+        lists = [self._ids(text) for text in batch.columns[place]]
         names = self._lookup(list(dict.fromkeys(each for ids in lists for each in ids)))
         return [self._canonical.json([names.get(each) for each in ids]) for ids in lists]
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
+import msgspec
+
 from arkham_shard_export.schema import Kind
 from arkham_shard_export.sources.values import Canonical
 
@@ -18,41 +20,62 @@ ConvertColumn = Callable[[Sequence[Any]], Sequence[Any]]
 _NOTHING = type(None)
 _WHOLE = frozenset({int, bool})
 _NUMBERS = frozenset({int, bool, float})
-_CANONICAL_TIMES = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!000000)\d{6})?\+00:00\n)*")
+_TEXT = frozenset({str})
+_CANONICAL_TIMES = re.compile(
+    r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?!000000)\d{6})?\+00:00(?:\n|\Z))*", re.ASCII
+)
 
 
 class ColumnConverters:
-    """Converters of columns by kind; they count into the adjustments of `canonical`."""
+    """Converters of columns by kind; they count into the adjustments of `canonical`.
 
-    def __init__(self, canonical: Canonical) -> None:
+    `valid_text` says whether every text that comes now is valid Unicode, because a driver has decoded it strictly.
+    """
+
+    def __init__(self, canonical: Canonical, valid_text: Callable[[], bool] = lambda: False) -> None:
         self._canonical = canonical
+        self._valid_text = valid_text
 
     def converter(self, kind: Kind) -> ConvertColumn:
         convert = self._canonical.converter(kind)
-        is_canonical = _CHECKS.get(kind)
-        if is_canonical is None:
-            return lambda values: list(map(convert, values))
-        return lambda values: values if is_canonical(values) else list(map(convert, values))
+        is_canonical = self._check(kind)
+        if is_canonical is not None:
+            return lambda values: values if is_canonical(values) else list(map(convert, values))
+        if kind is Kind.JSON:
+            return lambda values: _compact(values) or list(map(convert, values))
+        return lambda values: list(map(convert, values))
 
+    def _check(self, kind: Kind) -> Callable[[Sequence[Any]], bool] | None:
+        if kind in (Kind.TEXT, Kind.INTEGER, Kind.NUMBER):
+            return self._are_scalars
+        return _are_times if kind is Kind.TIMESTAMP else None
 
-def _are_scalars(values: Sequence[Any]) -> bool:
-    kinds = set(map(type, values))
-    kinds.discard(_NOTHING)
-    if kinds <= _WHOLE:
-        return True
-    if kinds == {str}:
-        return _is_text("".join(filter(None, values)))
-    return kinds <= _NUMBERS and all(isfinite(value) for value in values if type(value) is float)
+    def _are_scalars(self, values: Sequence[Any]) -> bool:
+        kinds = set(map(type, values))
+        kinds.discard(_NOTHING)
+        if kinds <= _WHOLE:
+            return True
+        if kinds == _TEXT:
+            return self._valid_text() or _is_text("".join(filter(None, values)))
+        return kinds <= _NUMBERS and all(isfinite(value) for value in values if type(value) is float)
 
 
 def _are_times(values: Sequence[Any]) -> bool:
     kinds = set(map(type, values))
-    if not kinds <= {str, _NOTHING}:
-        return False
-    return (
-        _CANONICAL_TIMES.fullmatch("".join([f"{value}\n" for value in values if value is not None]))
-        is not None
-    )
+    kinds.discard(_NOTHING)
+    return kinds <= _TEXT and _CANONICAL_TIMES.fullmatch("\n".join(filter(None, values))) is not None
+
+
+def _compact(values: Sequence[Any]) -> Sequence[Any] | None:
+    """The values as compact JSON, or None where one of them needs a closer look."""
+    kinds = set(map(type, values))
+    kinds.discard(_NOTHING)
+    if not kinds <= _TEXT or "\\u" in "".join(filter(None, values)):
+        return None
+    try:
+        return [None if value is None else msgspec.json.format(value, indent=-1) for value in values]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_text(text: str) -> bool:
@@ -63,11 +86,3 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-_CHECKS: dict[Kind, Callable[[Sequence[Any]], bool]] = {
-    Kind.TEXT: _are_scalars,
-    Kind.INTEGER: _are_scalars,
-    Kind.NUMBER: _are_scalars,
-    Kind.TIMESTAMP: _are_times,
-}

@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
-from arkham_shard_export.records import BATCH_ROWS, Adjustments, Batch, Section, Skip
+from arkham_shard_export.records import BATCH_ROWS, Adjustments, Batch, Helpers, Section, Skip
 from arkham_shard_export.schema import Column
 from arkham_shard_export.sources.selection import Selection
 from arkham_shard_export.sources.values import Canonical
@@ -57,6 +57,7 @@ class CustomSource:
     """A registered source as the pipeline reads it: in a thread, with its coroutines run on the host's loop."""
 
     consistent = False
+    helpers: Helpers | None = None
 
     def __init__(
         self,

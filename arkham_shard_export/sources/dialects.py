@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from arkham_shard_export.records import Portion
 from arkham_shard_export.schema import Column, Kind, Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,6 +54,10 @@ class Dialect(Protocol):
 
     def text(self, name: str, column_type: str) -> str:
         """The column as text, to compare with texts whatever its type."""
+        ...
+
+    def within(self, portion: Portion) -> tuple[str, list[Any]]:
+        """Whether a row is stored in this stretch of its table."""
         ...
 
     def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -137,6 +142,9 @@ class SqliteDialect:
 
     def text(self, name: str, column_type: str) -> str:
         return column(name)
+
+    def within(self, portion: Portion) -> tuple[str, list[Any]]:
+        return "t._rowid_ BETWEEN ? AND ?", list(portion)
 
     def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
         return "?", list(keys)
@@ -228,6 +236,11 @@ class PostgresDialect:
     def text(self, name: str, column_type: str) -> str:
         plain = column_type.split("(")[0] in _PLAIN_TEXT
         return column(name) if plain else f"CAST({column(name)} AS text)"
+
+    def within(self, portion: Portion) -> tuple[str, list[Any]]:
+        """Places are blocks of the table's file."""
+        first, last = portion
+        return "t.ctid >= CAST(? AS tid) AND t.ctid < CAST(? AS tid)", [f"({first},0)", f"({last + 1},0)"]
 
     def keys(self, column_type: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
         texts = [str(key) for key in keys]

@@ -1,23 +1,24 @@
-"""Where the records lie: everything a worker process needs to open a connection of its own."""
+"""Where the records lie: everything another process needs to open a connection of its own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteLocation:
+class SqliteLocation(msgspec.Struct, frozen=True, tag="sqlite"):
     """A SQLite file and the files attached to it, by schema name; absolute paths."""
 
     path: str
-    attached: dict[str, str] = field(default_factory=dict)
+    attached: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresLocation:
+class PostgresLocation(msgspec.Struct, frozen=True, tag="postgres"):
     """A libpq URL (`postgresql://…`); it may hold a password and is never logged."""
 
-    url: str = field(repr=False)
+    url: str
+
+    def __repr__(self) -> str:
+        return "PostgresLocation()"
 
 
 Location = SqliteLocation | PostgresLocation

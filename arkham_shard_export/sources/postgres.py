@@ -10,13 +10,14 @@ from typing import Any
 
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
-from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.records import BATCH_ROWS, Portion
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, PostgresDialect, catalog_of
 from arkham_shard_export.sources.location import PostgresLocation
-from arkham_shard_export.sources.snapshot import Query
+from arkham_shard_export.sources.snapshot import Hire, Query, alone
 
 CONNECT_TIMEOUT_SECONDS = 10
+TID_RANGES_SINCE = 140000
 
 _SESSION = (
     # One text form for every value, and rows in storage order however large the table is.
@@ -51,9 +52,13 @@ def _first_line(error: BaseException) -> str:
 
 class PostgresSnapshot:
     consistent = True
+    valid_text = True
 
-    def __init__(self, location: PostgresLocation, clock: Clock) -> None:
+    def __init__(
+        self, location: PostgresLocation, clock: Clock, hire: Hire = alone, shared: str = ""
+    ) -> None:
         import psycopg
+        import psycopg.sql
 
         self.dialect = PostgresDialect()
         self._error = psycopg.Error
@@ -74,16 +79,43 @@ class PostgresSnapshot:
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             self._connection.read_only = True
             self._connection.autocommit = False
+            if shared:
+                self._connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(shared))
             # The snapshot is taken by the first statement, not by BEGIN.
             self._connection.execute("SELECT 1")
             self.taken_at = clock()
+            if (companions := hire(self)) is not None:
+                companions.begin(str(self.fetch("SELECT pg_export_snapshot()")[0][0]))
         except psycopg.Error as error:
             self._connection.close()
             raise SourceFailed(f"The database cannot be read: {_first_line(error)}.") from error
+        except BaseException:
+            self._connection.close()
+            raise
 
     def catalog(self, table: Table) -> Catalog | None:
         sql, params = self.dialect.catalog_query(table)
         return catalog_of(self.fetch(sql, params))
+
+    def stretch(self, table: Table) -> Portion | None:
+        if self._connection.info.server_version < TID_RANGES_SINCE:
+            return None
+        # A table that has others below it, or is none at all, has no places of its own.
+        found = self.fetch(
+            "SELECT CAST(pg_relation_size(oid) / current_setting('block_size')::bigint AS bigint) FROM pg_class"
+            " WHERE oid = to_regclass(?) AND relkind IN ('r', 'm') AND NOT relhassubclass",
+            [self.dialect.table(table)],
+        )
+        return (0, found[0][0] - 1) if found and found[0][0] else None
+
+    def roughly(self, table: Table) -> int:
+        # Never analysed: -1 rows; then a guess by the size of the file.
+        found = self.fetch(
+            "SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_relation_size(oid) / 200 END AS bigint)"
+            " FROM pg_class WHERE oid = to_regclass(?)",
+            [self.dialect.table(table)],
+        )
+        return int(found[0][0]) if found else 0
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

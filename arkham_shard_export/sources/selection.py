@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.records import Portion
 from arkham_shard_export.schema import Kind, RecordSet, Relation, Table, Target
 from arkham_shard_export.sources.dialects import Catalog, column
 from arkham_shard_export.sources.snapshot import Query, Snapshot
@@ -184,9 +185,18 @@ class Conditions:
             expressions.append(f"{self.dialect.text_order(key, catalog[key])} {way} NULLS LAST")
         return tuple(expressions), tuple(params)
 
-    def query(self, record_set: RecordSet, limit: int | None, values: tuple[str, ...]) -> Query:
-        """Reads the included records, in the order asked for."""
+    def query(
+        self,
+        record_set: RecordSet,
+        limit: int | None,
+        values: tuple[str, ...],
+        portion: Portion | None = None,
+    ) -> Query:
+        """Reads the included records, in the order asked for, or those of a portion."""
         where = self.included(record_set)
+        if portion is not None:
+            within, places = self.dialect.within(portion)
+            where.add(within, *places)
         order, order_params = self.order(record_set)
         table = self.dialect.table(record_set.table)
         return Query(values, table, where.sql, tuple(where.params), order, order_params, limit)

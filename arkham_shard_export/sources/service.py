@@ -24,6 +24,7 @@ CALL_TIMEOUT_SECONDS = 300.0
 
 class ServiceSnapshot:
     consistent = False
+    valid_text = False
 
     def __init__(
         self, database: Database, dialect: Dialect, loop: asyncio.AbstractEventLoop, clock: Clock
@@ -36,6 +37,13 @@ class ServiceSnapshot:
     def catalog(self, table: Table) -> Catalog | None:
         sql, params = self.dialect.catalog_query(table)
         return catalog_of(self.fetch(sql, params))
+
+    def stretch(self, table: Table) -> None:
+        """Pages by key need no places."""
+
+    def roughly(self, table: Table) -> int:
+        """Only this process can read: nobody is to be hired."""
+        return 0
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         call = asyncio.run_coroutine_threadsafe(self._database.fetch_all(sql, list(params)), self._loop)

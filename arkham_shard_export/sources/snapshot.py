@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from arkham_shard_export.records import Portion
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect
 
@@ -49,7 +50,20 @@ class Snapshot(Protocol):
     @property
     def consistent(self) -> bool: ...
 
+    @property
+    def valid_text(self) -> bool:
+        """Whether every text read from now on is valid Unicode; else some may hold surrogates."""
+        ...
+
     def catalog(self, table: Table) -> Catalog | None: ...
+
+    def stretch(self, table: Table) -> Portion | None:
+        """The whole of a table by place of storage, for `Dialect.within`; None where rows are not found by place."""
+        ...
+
+    def roughly(self, table: Table) -> int:
+        """About how many rows a table holds, told without counting them."""
+        ...
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
@@ -62,3 +76,19 @@ class Snapshot(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Companions(Protocol):
+    """Other processes that are to read the same state."""
+
+    def begin(self, shared: str = "") -> None:
+        """Have them open their snapshots, called so; returns once all have."""
+        ...
+
+
+Hire = Callable[[Snapshot], Companions | None]
+"""Asked once, before or right after a snapshot is taken, whether others shall share it."""
+
+
+def alone(_snapshot: Snapshot) -> None:
+    """Nobody shares the snapshot."""

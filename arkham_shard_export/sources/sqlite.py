@@ -7,6 +7,7 @@ taken while a second connection holds the write lock of all files, for the micro
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,11 @@ from urllib.parse import quote
 
 from arkham_shard_export.errors import SnapshotBusy, SourceFailed
 from arkham_shard_export.ports import Clock
-from arkham_shard_export.records import BATCH_ROWS
+from arkham_shard_export.records import BATCH_ROWS, Portion
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, SqliteDialect, catalog_of, quoted
 from arkham_shard_export.sources.location import SqliteLocation
-from arkham_shard_export.sources.snapshot import Query
+from arkham_shard_export.sources.snapshot import Hire, Query, alone
 
 LOCK_TIMEOUT_SECONDS = 30.0
 LOCK_WAIT_MS = 20
@@ -58,16 +59,24 @@ class SqliteSnapshot:
 
     consistent = True
 
-    def __init__(self, location: SqliteLocation, clock: Clock, exact: bool = True) -> None:
+    def __init__(
+        self, location: SqliteLocation, clock: Clock, exact: bool = True, hire: Hire = alone
+    ) -> None:
         self.dialect = SqliteDialect()
         self._connection = _connect(location, "ro")
         try:
-            with self._frozen(location if exact else SqliteLocation(location.path)):
+            # Without leave to write, the writers cannot be held off for a moment.
+            companions = hire(self) if os.access(location.path, os.W_OK) else None
+            # A single file that one connection reads is in one state anyway.
+            several = companions is not None or (exact and bool(location.attached))
+            with self._frozen(location) if several else contextlib.nullcontext():
                 self._connection.execute("BEGIN")
                 for schema in ("main", *location.attached):
                     self._connection.execute(
                         f"SELECT 1 FROM {quoted(schema)}.sqlite_master LIMIT 1"
                     ).fetchall()
+                if companions is not None:
+                    companions.begin()
                 self.taken_at = clock()
         except sqlite3.Error as error:
             self._connection.close()
@@ -82,9 +91,6 @@ class SqliteSnapshot:
 
     @contextlib.contextmanager
     def _frozen(self, location: SqliteLocation) -> Iterator[None]:
-        if not location.attached:
-            yield
-            return
         with contextlib.closing(_connect(location, "rw")) as lock:
             # The files are locked one after another: waiting for one of them would hold the others from everybody.
             lock.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
@@ -103,9 +109,30 @@ class SqliteSnapshot:
             finally:
                 lock.execute("ROLLBACK")
 
+    @property
+    def valid_text(self) -> bool:
+        return self._connection.text_factory is str
+
     def catalog(self, table: Table) -> Catalog | None:
         sql, params = self.dialect.catalog_query(table)
         return catalog_of(self.fetch(sql, params))
+
+    def stretch(self, table: Table) -> Portion | None:
+        name = self.dialect.table(table)
+        try:
+            ((first, last),) = self._connection.execute(
+                f"SELECT (SELECT min(_rowid_) FROM {name}), (SELECT max(_rowid_) FROM {name})"
+            )
+        except sqlite3.OperationalError:
+            # A view, or a table without rowids.
+            return None
+        return (
+            (first, last) if isinstance(first, int) and "_rowid_" not in (self.catalog(table) or {}) else None
+        )
+
+    def roughly(self, table: Table) -> int:
+        first, last = self.stretch(table) or (1, 0)
+        return last - first + 1
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from arkham_shard_export.peers import ENTITIES, GRAPHS, TIMELINE_EVENTS
-from arkham_shard_export.records import Adjustments, Batch, Section, Skip
+from arkham_shard_export.records import (
+    PORTION_ROWS,
+    PORTIONED_FROM,
+    Adjustments,
+    Batch,
+    Columns,
+    Helpers,
+    Portion,
+    Section,
+    Skip,
+)
 from arkham_shard_export.schema import Column, Layout, RecordSet, Relation, Target
 from arkham_shard_export.sources.attachments import (
     Attachment,
@@ -25,6 +35,8 @@ from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.timeline import timeline_sections
 from arkham_shard_export.sources.values import Canonical
 
+Read = Callable[[Sequence[str] | None, int | None, Portion | None], Iterator[Batch]]
+
 
 class TableSource:
     """Reads a declared target. Opening does no more than take the snapshot; `sections` counts."""
@@ -36,7 +48,9 @@ class TableSource:
         selection: Selection,
         extent: Extent | None = None,
         adjustments: Adjustments | None = None,
+        helpers: Helpers | None = None,
     ) -> None:
+        self.helpers = helpers
         self.snapshot_at = snapshot.taken_at
         self.consistent = snapshot.consistent
         self._snapshot = snapshot
@@ -45,7 +59,7 @@ class TableSource:
         self._extent = extent or Extent()
         self._adjustments = adjustments or Adjustments()
         self._canonical = Canonical(self._adjustments)
-        self._columns = ColumnConverters(self._canonical)
+        self._columns = ColumnConverters(self._canonical, lambda: snapshot.valid_text)
         self._conditions = Conditions(snapshot, target, selection)
 
     def sections(self) -> list[Section]:
@@ -93,23 +107,64 @@ class TableSource:
                 )
         if (undated := self._conditions.undated(record_set)) is not None:
             self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
+        columns, read = self._reading(record_set)
+        portions = self._portions(record_set, included) if limit is None or included <= limit else ()
+
+        def read_all(names: Sequence[str] | None = None) -> Iterator[Batch]:
+            for portion in portions or (None,):
+                yield from read(names, None if portions else limit, portion)
+
+        section = Section(
+            record_set.name,
+            columns,
+            read_all,
+            matched,
+            tuple(skips),
+            layout=record_set.layout,
+            portions=portions,
+        )
+        return section, left
+
+    def apart(self, name: str) -> tuple[Section, Callable[[Portion], Iterator[Batch]]]:
+        """A section without its counts, and what reads one of the portions that another source has found in it."""
+        record_set = next(each for each in self._target.sets if each.name == name)
+        columns, read = self._reading(record_set)
+        section = Section(name, columns, lambda names: read(names, None, None), layout=record_set.layout)
+        return section, lambda portion: read(None, None, portion)
+
+    def _reading(self, record_set: RecordSet) -> tuple[tuple[Column, ...], Read]:
+        """The columns of a section, and what reads them: all or some, up to a limit, of a portion or the whole."""
+        catalog = self._conditions.catalog(record_set.table) or {}
         attachments = self._attachments(record_set)
         base = read_columns(record_set.table, catalog, self._conditions.dialect)
         columns = beside((*base, *(each.column for each in attachments)), len(attachments))
 
-        def read(names: Sequence[str] | None = None) -> Iterator[Batch]:
+        def read(names: Sequence[str] | None, limit: int | None, portion: Portion | None) -> Iterator[Batch]:
             chosen = [place for place, each in enumerate(columns) if names is None or each.name in names]
-            return self._read(
-                record_set,
-                limit,
-                [base[place] for place in chosen if place < len(base)],
-                [attachments[place - len(base)] for place in chosen if place >= len(base)],
-            )
+            own = [base[place] for place in chosen if place < len(base)]
+            attached = [attachments[place - len(base)] for place in chosen if place >= len(base)]
+            return self._read(record_set, limit, own, attached, portion)
 
-        return Section(record_set.name, columns, read, matched, tuple(skips), layout=record_set.layout), left
+        return columns, read
+
+    def _portions(self, record_set: RecordSet, included: int) -> tuple[Portion, ...]:
+        """Stretches of the table that hold PORTION_ROWS on average; none where it is read as a whole, or in order."""
+        if included < PORTIONED_FROM or self._conditions.order(record_set)[0]:
+            return ()
+        stretch = self._snapshot.stretch(record_set.table)
+        if stretch is None:
+            return ()
+        first, last = stretch
+        wide = -(-(last - first + 1) // -(-included // PORTION_ROWS))
+        return tuple((start, min(start + wide - 1, last)) for start in range(first, last + 1, wide))
 
     def _read(
-        self, record_set: RecordSet, limit: int | None, columns: list[Column], attachments: list[Attachment]
+        self,
+        record_set: RecordSet,
+        limit: int | None,
+        columns: list[Column],
+        attachments: list[Attachment],
+        portion: Portion | None,
     ) -> Iterator[Batch]:
         if limit == 0:
             return
@@ -117,17 +172,14 @@ class TableSource:
         catalog = self._conditions.catalog(record_set.table) or {}
         converters = [self._columns.converter(each.kind) for each in columns]
         values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
-        for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values)):
-            if converters:
-                read = zip(*rows, strict=True)
-                converted = [convert(values) for convert, values in zip(converters, read, strict=True)]
-                batch: Batch = list(map(list, zip(*converted, strict=True)))
-            else:
-                batch = [[] for _ in rows]
+        for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values, portion)):
+            read = zip(*rows, strict=True) if converters else ()
+            batch = Columns(
+                [convert(values) for convert, values in zip(converters, read, strict=True)], len(rows)
+            )
             position = {each.name: place for place, each in enumerate(columns)}
             for place, attachment in enumerate(attachments, len(columns)):
-                for row, value in zip(batch, attachment.values(batch, position), strict=True):
-                    row.append(value)
+                batch.columns.append(attachment.values(batch, position))
                 position[attachment.column.name] = place
             yield batch
 

@@ -114,7 +114,9 @@ class Annexes:
         )
         events = next((place for place, each in enumerate(columns) if each.name == "event_ids"), None)
         for rows in self._snapshot.stream(query):
-            batch = [[convert(cell) for convert, cell in zip(converters, row, strict=True)] for row in rows]
+            batch: Batch = [
+                [convert(cell) for convert, cell in zip(converters, row, strict=True)] for row in rows
+            ]
             if self._included.parts and events is not None:
                 batch = self._touching(batch, events)
             yield batch
@@ -164,7 +166,7 @@ class Annexes:
         return _only(GAP_COLUMNS, names, self._gaps())
 
     def _gaps(self) -> Iterator[Batch]:
-        batch: Batch = []
+        batch: list[Row] = []
         before: tuple[str, datetime] | None = None
         for key, moment, _ in self._dated():
             if moment is None:

@@ -104,6 +104,7 @@ class MemorySource:
     """An open source over given sections; says whether it was closed."""
 
     consistent = True
+    helpers = None
 
     def __init__(self, *sections: Section) -> None:
         self.snapshot_at = MOMENT

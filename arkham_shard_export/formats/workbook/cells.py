@@ -112,6 +112,13 @@ class Cells:
             moment = datetime.fromisoformat(text)
         except ValueError:
             return None
+        return self._date(moment)
+
+    def moment(self, value: datetime, text: str, column: str) -> str:
+        """The cell of a moment in UTC, whose canonical text is `text`."""
+        return self._date(value) or self.text(text, column)
+
+    def _date(self, moment: datetime) -> str | None:
         if moment < _FIRST_MOMENT:
             self._adjustments.add("early_date")
             return None

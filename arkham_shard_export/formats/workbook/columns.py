@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.formats.workbook.cells import (
@@ -20,34 +21,52 @@ from arkham_shard_export.formats.workbook.styles import Style
 from arkham_shard_export.schema import Kind
 
 EncodeColumn = Callable[[Sequence[Any]], Sequence[str]]
+EncodeMoment = Callable[[datetime, str], str]
 
 MAX_CHARACTERS = 20_000_000
 """Of a batch that is taken by columns: a sheet's size is looked at only between batches."""
 _NOTHING = type(None)
+_TEXT_KIND = frozenset({str})
+_MOMENTS = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00(?:\n|\Z))*", re.ASCII)
 _PLAIN_KINDS = frozenset({str, int, float, bool, _NOTHING})
 _TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x")
 _TEXT = f'" s="{Style.TEXT:d}" t="inlineStr"><is><t xml:space="preserve">%s</t></is></c>'
 _NUMBER = f'" s="{Style.NUMBER:d}"><v>%s</v></c>'
 
 
-def fits_cells(columns: Sequence[Sequence[Any]]) -> bool:
-    """Whether no text of a batch can be too long for its cell, where its row must be known."""
+def long_rows(columns: Sequence[Sequence[Any]]) -> set[int] | None:
+    """The rows of a batch with a text that may be too long for its cell, or None where all must be looked at."""
     characters = 0
+    long: set[int] = set()
     for values in columns:
         kinds = set(map(type, values))
         if not kinds <= _PLAIN_KINDS:
-            return False
+            return None
         if str in kinds:
-            lengths = [len(value) for value in values if type(value) is str]
+            lengths = [len(value) if type(value) is str else 0 for value in values]
             characters += sum(lengths)
-            if max(lengths) > MAX_CELL_LENGTH // 2 or characters > MAX_CHARACTERS:
-                return False
-    return True
+            if characters > MAX_CHARACTERS:
+                return None
+            if max(lengths) > MAX_CELL_LENGTH // 2:
+                long.update(row for row, length in enumerate(lengths) if length > MAX_CELL_LENGTH // 2)
+    return long
 
 
-def column_encoder(kind: Kind, encode: Encode) -> EncodeColumn:
-    """`encode` makes one cell of this column; the values are of a batch that fits."""
-    plain = kind is not Kind.TIMESTAMP
+def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment) -> EncodeColumn:
+    """`encode` makes one cell of this column, `moment` that of a moment; the values are of a batch that fits."""
+    if kind is Kind.TIMESTAMP:
+
+        def timestamps(values: Sequence[Any]) -> Sequence[str]:
+            try:
+                moments = _moments(values)
+            except ValueError:
+                return list(map(encode, values))
+            return [
+                "" if value is None else moment(value, text)
+                for value, text in zip(moments, values, strict=True)
+            ]
+
+        return timestamps
 
     def cells(values: Sequence[Any]) -> Sequence[str]:
         kinds = set(map(type, values))
@@ -55,7 +74,7 @@ def column_encoder(kind: Kind, encode: Encode) -> EncodeColumn:
         if not kinds:
             return [""] * len(values)
         if kinds == {str}:
-            if plain and _is_plain(values):
+            if _is_plain(values):
                 return [_TEXT % value if value else "" for value in values]
         elif (
             kinds == {int}
@@ -65,6 +84,14 @@ def column_encoder(kind: Kind, encode: Encode) -> EncodeColumn:
         return list(map(encode, values))
 
     return cells
+
+
+def _moments(values: Sequence[Any]) -> list[datetime | None]:
+    """Canonical timestamps as moments; ValueError where one of them is none."""
+    texts = list(filter(None, values))
+    if not set(map(type, texts)) <= _TEXT_KIND or _MOMENTS.fullmatch("\n".join(texts)) is None:
+        raise ValueError
+    return [datetime.fromisoformat(value) if value else None for value in values]
 
 
 def _is_plain(values: Sequence[str | None]) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
+from typing import Any
 
 from arkham_shard_export.formats.workbook.sheets import SheetColumn
 from arkham_shard_export.layouts import RecordLayout
-from arkham_shard_export.records import Row
+from arkham_shard_export.records import Batch, Columns, Row, columns_of
 from arkham_shard_export.schema import Column, Kind
 
 
 class Shape:
-    """The sheets of one section: `columns` and `row` of the main one, `relations` for the others."""
+    """The sheets of one section: `columns` and `rows` of the main one, `relations` for the others."""
 
     def __init__(self, layout: RecordLayout, columns: tuple[Column, ...]) -> None:
         places = {column.name: place for place, column in enumerate(columns)}
@@ -20,7 +21,7 @@ class Shape:
         self.note = layout.note
         self.columns: list[SheetColumn] = []
         self.relations: list[RelationShape] = []
-        picks: list[Callable[[Row], object]] = []
+        picks: list[Callable[[Sequence[Sequence[Any]]], Sequence[Any]]] = []
         for column in layout.ordered(columns):
             place = places[column.name]
             if column.kind is Kind.RECORDS:
@@ -40,8 +41,9 @@ class Shape:
         self.columns = _told_apart(self.columns)
         self.id_place = next((n for n, each in enumerate(layout.ordered(columns)) if each.name == "id"), None)
 
-    def row(self, record: Row) -> Row:
-        return [pick(record) for pick in self._picks]
+    def rows(self, batch: Batch) -> Columns:
+        columns = columns_of(batch)
+        return Columns([pick(columns) for pick in self._picks], len(batch))
 
 
 class RelationShape:
@@ -81,8 +83,8 @@ def _sheet_column(label: str, column: Column) -> SheetColumn:
     return SheetColumn(f"{label} (UTC)" if column.kind is Kind.TIMESTAMP else label, column.kind)
 
 
-def _inner(place: int, number: int) -> Callable[[Row], object]:
-    return lambda record: None if record[place] is None else record[place][number]
+def _inner(place: int, number: int) -> Callable[[Sequence[Sequence[Any]]], Sequence[Any]]:
+    return lambda columns: [None if row is None else row[number] for row in columns[place]]
 
 
 def _told_apart(columns: list[SheetColumn]) -> list[SheetColumn]:

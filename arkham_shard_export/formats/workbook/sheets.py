@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats.workbook.cells import Cells, Encode
-from arkham_shard_export.formats.workbook.columns import column_encoder, fits_cells
+from arkham_shard_export.formats.workbook.columns import column_encoder, long_rows
 from arkham_shard_export.formats.workbook.styles import Style
 from arkham_shard_export.ports import Output
-from arkham_shard_export.records import BATCH_ROWS, Batch, Row
+from arkham_shard_export.records import BATCH_ROWS, Batch, Row, columns_of
 from arkham_shard_export.schema import Kind
 
 MAX_ROWS = 1_048_575
@@ -67,7 +68,7 @@ class Table:
         self._output: Output | None = None
         self._encoders: list[Encode] = [self.cells.encoder(each.kind, each.label) for each in self.columns]
         self._column_encoders = [
-            column_encoder(each.kind, encode)
+            column_encoder(each.kind, encode, partial(self.cells.moment, column=each.label))
             for each, encode in zip(self.columns, self._encoders, strict=True)
         ]
         self._letters = [f'<c r="{letters(number)}' for number in range(len(self.columns))]
@@ -78,15 +79,22 @@ class Table:
             self._open(batch)
         for start in range(0, len(batch), BATCH_ROWS):
             some = batch[start : start + BATCH_ROWS]
-            if not self._write_columns(some):
+            columns = columns_of(some)
+            long = long_rows(columns)
+            if long is None or len(some) > MAX_ROWS - self.sheets[-1].rows or self._bytes >= MAX_BYTES:
                 self._write_rows(some, row_begins)
+                continue
+            begin = 0
+            for row in [*sorted(long), len(some)]:
+                if begin < row:
+                    self._write_columns([values[begin:row] for values in columns])
+                if row < len(some):
+                    self._write_rows([some[row]], row_begins)
+                begin = row + 1
 
-    def _write_columns(self, batch: Batch) -> bool:
-        """A batch that surely fits on its sheet, and of which no text is too long for its cell."""
+    def _write_columns(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Rows that surely fit on their sheet, and of which no text is too long for its cell."""
         sheet = self.sheets[-1]
-        columns = list(zip(*batch, strict=True))
-        if len(batch) > MAX_ROWS - sheet.rows or self._bytes >= MAX_BYTES or not fits_cells(columns):
-            return False
         encoded = [encode(values) for encode, values in zip(self._column_encoders, columns, strict=True)]
         lines = []
         for number, cells in enumerate(zip(*encoded, strict=True), sheet.rows + 2):
@@ -94,9 +102,8 @@ class Table:
                 f"{letter}{number}{cell}" for letter, cell in zip(self._letters, cells, strict=True) if cell
             ]
             lines.append(f'<row r="{number}">{"".join(content)}</row>')
-        sheet.rows += len(batch)
+        sheet.rows += len(lines)
         self._emit(lines)
-        return True
 
     def _write_rows(self, batch: Batch, row_begins: Callable[[Row], None]) -> None:
         lines: list[str] = []

@@ -1,0 +1,90 @@
+"""A process of a crew: encodes portions of an export that another process writes.
+
+python -P -c "from arkham_shard_export.pipeline.crew_member import main; main()"
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import asdict
+from typing import IO
+
+import msgspec
+
+from arkham_shard_export.errors import ExportError, SourceFailed
+from arkham_shard_export.formats import writer_class
+from arkham_shard_export.formats.base import InParts
+from arkham_shard_export.pipeline.crew import (
+    Assignment,
+    Begin,
+    Part,
+    PortionDone,
+    Ready,
+    Refused,
+    Report,
+    Work,
+    encode,
+)
+from arkham_shard_export.ports import system_clock
+from arkham_shard_export.records import Adjustments
+from arkham_shard_export.sources.opening import join_snapshot
+from arkham_shard_export.sources.tables import TableSource
+
+_orders: msgspec.json.Decoder[Work | Begin | Assignment] = msgspec.json.Decoder(Work | Begin | Assignment)
+
+
+def main() -> None:
+    """Work until stdin ends, which it does with the employer, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever a library prints must not fall between the reports.
+    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with suppress(BrokenPipeError):
+        try:
+            _serve(sys.stdin.buffer, reports)
+        except ExportError as error:
+            _tell(reports, Refused(str(error), isinstance(error, SourceFailed)))
+        except MemoryError:
+            _tell(reports, Refused("The export needs more memory than its processes may use.", False))
+
+
+def _serve(lines: Iterable[bytes], reports: IO[bytes]) -> None:
+    orders = map(_orders.decode, lines)
+    work, begin = next(orders, None), next(orders, None)
+    if not isinstance(work, Work) or not isinstance(begin, Begin):
+        return
+    adjustments = Adjustments()
+    snapshot = join_snapshot(work.location, begin.shared, system_clock)
+    request = work.request
+    with closing(
+        TableSource(snapshot, work.target, request.selection(), request.extent(), adjustments)
+    ) as source:
+        _tell(reports, Ready())
+        for order in orders:
+            if isinstance(order, Assignment):
+                _encode_portions(work, order, source, adjustments, reports)
+
+
+def _encode_portions(
+    work: Work, assignment: Assignment, source: TableSource, adjustments: Adjustments, reports: IO[bytes]
+) -> None:
+    writer = writer_class(work.request.format)()
+    assert isinstance(writer, InParts)
+    section, read = source.apart(assignment.section)
+    encode_batch = writer.encoder(section, asdict(work.request.options), adjustments)
+    for portion in assignment.portions[work.member :: work.members]:
+        adjustments.counts.clear()
+        for batch in read(portion):
+            part = encode_batch(batch)
+            reports.write(encode(Part(len(batch), len(part))) + b"\n")
+            reports.write(part)
+        _tell(reports, PortionDone(dict(adjustments.counts)))
+
+
+def _tell(reports: IO[bytes], report: Report) -> None:
+    reports.write(encode(report) + b"\n")
+    reports.flush()
