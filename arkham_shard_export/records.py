@@ -101,6 +101,8 @@ class Helpers(Protocol):
         """The parts of all portions in their order, each with its rows, and after each portion its adjustments."""
         ...
 
+    def close(self) -> None: ...
+
 
 class Source(Protocol):
     """An open source. Everything that `sections` reads belongs to one state of the data, that of `snapshot_at`."""

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from typing import IO, cast
 
+from arkham_shard_export.drain import Drain
 from arkham_shard_export.ports import Output
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -21,8 +22,9 @@ class Archive:
         self._stream = _Stream(sink)
         self._zip = zipfile.ZipFile(cast(IO[bytes], self._stream), "w", zipfile.ZIP_DEFLATED)
         self._member: IO[bytes] | None = None
+        self._drain: Drain | None = None
 
-    def open(self, name: str, *, zip64: bool = True) -> IO[bytes]:
+    def open(self, name: str, *, zip64: bool = True) -> Output:
         """Without `zip64` a member holds less than 2 GiB, and programs that know no ZIP64 can read it."""
         self._end_member()
         info = zipfile.ZipInfo(name, _EPOCH)
@@ -34,7 +36,9 @@ class Archive:
 
             # ZipFile takes a level but no compressor of another make.
             self._member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]
-        return self._member
+        # In blocks of one size the same content is deflated to the same bytes, however it was written.
+        self._drain = Drain(self._member.write)
+        return self._drain
 
     def close(self) -> None:
         self._end_member()
@@ -43,12 +47,18 @@ class Archive:
     def abandon(self) -> None:
         """Let go of an archive that is not wanted any more; nothing is written. After `close` it does nothing."""
         self._stream.write = len
+        if self._drain is not None:
+            self._drain.abandon()
+            self._drain = None
         self.close()
 
     def _end_member(self) -> None:
+        if self._drain is not None:
+            drain, self._drain = self._drain, None
+            drain.end()
         if self._member is not None:
-            self._member.close()
-            self._member = None
+            member, self._member = self._member, None
+            member.close()
 
 
 class _Stream:

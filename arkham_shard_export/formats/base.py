@@ -73,7 +73,9 @@ class InParts(Protocol):
     """What a writer has besides if its records can be encoded apart from it, in other processes too."""
 
     @staticmethod
-    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+    def encoder(
+        section: Section, target: str, options: Mapping[str, Any], adjustments: Adjustments
+    ) -> Encode:
         """For a section of Layout.RECORDS."""
         ...
 

@@ -71,7 +71,7 @@ class CsvWriter:
         if self._archive is not None:
             name = self._target if section.name == "records" else section.name
             self._sink = self._archive.open(f"{name}.csv")
-        self._encode = self.encoder(section, self._options, self._adjustments)
+        self._encode = self.encoder(section, self._target, self._options, self._adjustments)
         self._sink.write(self._cells.line([column.name for column in section.columns]))
 
     def write(self, batch: Batch) -> None:
@@ -85,7 +85,9 @@ class CsvWriter:
             self.splice(self._encode(batch), len(batch))
 
     @staticmethod
-    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+    def encoder(
+        section: Section, target: str, options: Mapping[str, Any], adjustments: Adjustments
+    ) -> Encode:
         cells = Cells(adjustments, _is_guarded(options))
         encoders = [cells.encoder(column) for column in section.columns]
 

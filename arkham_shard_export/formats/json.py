@@ -43,7 +43,7 @@ class JsonWriter:
     def begin_section(self, section: Section) -> None:
         self._section = section
         self._first = True
-        self._encode = self.encoder(section, {}, Adjustments())
+        self._encode = self.encoder(section, "", {}, Adjustments())
         opening = b"{" if section.layout is Layout.INDEX else b"["
         self._sink.write(b',\n"%s":%s' % (section.name.encode(), opening))
 
@@ -58,7 +58,9 @@ class JsonWriter:
         self.splice(lines, len(batch))
 
     @staticmethod
-    def encoder(section: Section, options: Mapping[str, Any], adjustments: Adjustments) -> Encode:
+    def encoder(
+        section: Section, target: str, options: Mapping[str, Any], adjustments: Adjustments
+    ) -> Encode:
         nesting = Nesting(section.columns)
         return lambda batch: nesting.lines(batch)[:-1].replace(b"\n", b",\n")
 

@@ -5,28 +5,30 @@ Everything is streamed; sheets that are written beside another wait in scratch f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
+
 from arkham_shard_export.formats.account import NOTES_TITLE, account
-from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import grid_of
 from arkham_shard_export.formats.workbook.about import About
-from arkham_shard_export.formats.workbook.cells import MAX_CELL_LENGTH, Cells, Shortened, parts_of, short
+from arkham_shard_export.formats.workbook.cells import Cells, Shortened, cut, parts_of, short
 from arkham_shard_export.formats.workbook.grids import GridSheets
 from arkham_shard_export.formats.workbook.package import Package
-from arkham_shard_export.formats.workbook.shape import RelationShape, Shape
-from arkham_shard_export.formats.workbook.sheets import Sheet, SheetColumn, Table
+from arkham_shard_export.formats.workbook.rows import LongText, RowEncoder, Rows
+from arkham_shard_export.formats.workbook.shape import RelationShape, Shape, SheetColumn
+from arkham_shard_export.formats.workbook.sheets import Sheet, Table
 from arkham_shard_export.formats.xml import XmlText
 from arkham_shard_export.layouts import layout_of
 from arkham_shard_export.ports import Output, Sink
-from arkham_shard_export.records import Adjustments, Batch, Row, Section
+from arkham_shard_export.records import Adjustments, Batch, Section
 from arkham_shard_export.schema import Kind, Layout
 
 HOW_TO_READ = "Dates and times are in UTC. Records and what belongs to them are linked by their ids."
 GRID_SHEETS = 50
 """Up to so many matrices each have a sheet of their own; more follow each other on sheets called Grids."""
-_MARK = " … [cut: {:,} characters, whole on the sheet Long text]"
 _LONG_TEXT = (
     SheetColumn("Sheet", Kind.TEXT),
     SheetColumn("Row", Kind.INTEGER),
@@ -35,6 +37,9 @@ _LONG_TEXT = (
     SheetColumn("Part", Kind.INTEGER),
     SheetColumn("Text", Kind.TEXT),
 )
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[Rows]).decode
 
 
 class XlsxWriter:
@@ -73,11 +78,11 @@ class XlsxWriter:
         self._grids: GridSheets | None = None
         self._grid_sheets: list[Sheet] = []
         self._long: Table | None = None
-        self._record: tuple[str, int | None, Any] = ("", None, None)
 
     def begin_section(self, section: Section) -> None:
         self._section = section
         self._shape = Shape(self._layout.section(section.name, section.columns), section.columns)
+        self._encode = _Encoder(self._shape, self._adjustments)
         self._grids = None
         opened = self._package.open
         if section.layout is Layout.GRID and self._shape.relations:
@@ -89,15 +94,28 @@ class XlsxWriter:
     def write(self, batch: Batch) -> None:
         if not batch:
             return
-        self._main.write(self._shape.rows(batch), self._begins(self._main))
-        for shape, table in zip(self._shape.relations, self._related, strict=True):
-            if rows := [row for record in batch for row in shape.rows(record)]:
-                table.write(rows, self._begins(table))
+        self._place(self._encode.tables(batch), len(batch))
         if self._grids is not None:
             for record in batch:
                 self._grids.write(grid_of(self._section.columns, record))
+
+    @staticmethod
+    def encoder(
+        section: Section, target: str, options: Mapping[str, Any], adjustments: Adjustments
+    ) -> Encode:
+        shape = Shape(layout_of(target).section(section.name, section.columns), section.columns)
+        encode = _Encoder(shape, adjustments).tables
+        return lambda batch: _pack(encode(batch))
+
+    def splice(self, part: bytes, rows: int) -> None:
+        self._place(_unpack(part), rows)
+
+    def _place(self, tables: Sequence[Rows], rows: int) -> None:
+        for table, encoded in zip((self._main, *self._related), tables, strict=True):
+            if encoded.rows:
+                table.write(encoded, self._cut)
         if self._section.counted:
-            self.written += len(batch)
+            self.written += rows
 
     def end_section(self) -> None:
         if self._grids is not None:
@@ -124,32 +142,27 @@ class XlsxWriter:
         self._abandon()
 
     def keep(self, column: str, text: str) -> str:
-        """Puts the whole text on the sheet Long text, for the cells."""
+        """Puts the whole of a label that is too long for its header on the sheet Long text."""
         self._adjustments.add("long_text")
+        self._cut(LongText(0, None, column, text), "", None)
+        return cut(text)
+
+    def _cut(self, long: LongText, sheet: str, number: int | None) -> None:
+        """Puts the whole text on the sheet Long text, in as many rows as it needs."""
         if self._long is None:
             self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside)
-        sheet, number, key = self._record
-        key = short(key) if isinstance(key, str) else key
+            self._long_rows = RowEncoder(_LONG_TEXT, self._adjustments)
+        key = short(long.key) if isinstance(long.key, str) else long.key
         rows: Batch = [
-            [sheet, number, key, short(column), part_number, part]
-            for part_number, part in enumerate(parts_of(text), 1)
+            [sheet, number, key, short(long.column), part_number, part]
+            for part_number, part in enumerate(parts_of(long.text), 1)
         ]
-        self._long.write(rows, lambda _row: None)
-        mark = _MARK.format(len(text))
-        return text[: (MAX_CELL_LENGTH - len(mark)) // 2] + mark
+        self._long.write(self._long_rows.encode(rows), self._cut)
 
     def _table(self, shape: Shape | RelationShape, opened: Callable[[str], tuple[Sheet, Output]]) -> Table:
-        table = Table(shape.title, shape.columns, self._cells, opened, shape.id_place, shape.note)
+        table = Table(shape.title, shape.columns, self._cells, opened, shape.note)
         self._tables.append(table)
         return table
-
-    def _begins(self, table: Table) -> Callable[[Row], None]:
-        def begins(row: Row) -> None:
-            place = table.id_place
-            sheet = table.sheets[-1]
-            self._record = sheet.name, sheet.rows + 1, None if place is None else row[place]
-
-        return begins
 
     def _about(self, sheets: list[tuple[str, str]]) -> Sheet:
         facts, notes = account(self._document, self.written, self._adjustments)
@@ -164,6 +177,22 @@ class XlsxWriter:
         about.sheets(sheets)
         about.end()
         return sheet
+
+
+class _Encoder:
+    """Encodes a batch as rows of the section's tables: the records themselves, then each relation."""
+
+    def __init__(self, shape: Shape, adjustments: Adjustments) -> None:
+        self._shape = shape
+        self._main = RowEncoder(shape.columns, adjustments, shape.id_place)
+        self._related = [RowEncoder(each.columns, adjustments, each.id_place) for each in shape.relations]
+
+    def tables(self, batch: Batch) -> list[Rows]:
+        encoded = [self._main.encode(self._shape.rows(batch))]
+        for shape, encoder in zip(self._shape.relations, self._related, strict=True):
+            rows = [row for record in batch for row in shape.rows(record)]
+            encoded.append(encoder.encode(rows) if rows else Rows([], []))
+        return encoded
 
 
 def _rows(sheet: Sheet, table: Table) -> str:

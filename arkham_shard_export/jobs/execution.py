@@ -7,13 +7,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from arkham_shard_export.children import memory_mib
 from arkham_shard_export.errors import Cancelled, ExportError
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
-from arkham_shard_export.pipeline import StoredExport, export_to_store, opened_source
+from arkham_shard_export.pipeline import StoredExport, export_to_store, open_source
 from arkham_shard_export.pipeline.export import Check
 from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock
@@ -40,9 +39,9 @@ def execute(
             told, phase_told = now, phase
             tell(Progressed(phase, done, expected))
 
-    def from_location(adjustments: Adjustments, _check: Check) -> AbstractContextManager[Source]:
+    def from_location(adjustments: Adjustments, _check: Check) -> Source:
         assert run.location is not None
-        return opened_source(run.request, run.target, run.location, adjustments, clock, run.processes)
+        return open_source(run.request, run.target, run.location, adjustments, clock, run.processes)
 
     try:
         stored = export_to_store(

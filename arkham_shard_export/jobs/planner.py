@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, closing
-
 from arkham_shard_export.jobs.files import FileStore, stem_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.messages import Run
@@ -49,7 +47,7 @@ class Planner:
         if not self._sources.only_here(request):
             return run, None
 
-        def open_here(adjustments: Adjustments, check: Check) -> AbstractContextManager[Source]:
-            return closing(self._sources.open(request, target, adjustments, check))
+        def open_here(adjustments: Adjustments, check: Check) -> Source:
+            return self._sources.open(request, target, adjustments, check)
 
         return run, open_here

@@ -10,7 +10,7 @@ from __future__ import annotations
 from arkham_shard_export.pipeline.export import Outcome, export
 from arkham_shard_export.pipeline.preview import Preview, preview
 from arkham_shard_export.pipeline.request import ExportRequest, check_request
-from arkham_shard_export.pipeline.run import StoredExport, export_to_store, opened_source
+from arkham_shard_export.pipeline.run import StoredExport, export_to_store, open_source
 
 __all__ = [
     "ExportRequest",
@@ -20,6 +20,6 @@ __all__ = [
     "check_request",
     "export",
     "export_to_store",
-    "opened_source",
+    "open_source",
     "preview",
 ]

@@ -75,7 +75,7 @@ def _encode_portions(
     writer = writer_class(work.request.format)()
     assert isinstance(writer, InParts)
     section, read = source.apart(assignment.section)
-    encode_batch = writer.encoder(section, asdict(work.request.options), adjustments)
+    encode_batch = writer.encoder(section, work.request.target, asdict(work.request.options), adjustments)
     for portion in assignment.portions[work.member :: work.members]:
         adjustments.counts.clear()
         for batch in read(portion):

@@ -8,7 +8,7 @@ from typing import Any
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.pipeline.export import Outcome, export
 from arkham_shard_export.pipeline.request import TargetCatalogs, check_request
-from arkham_shard_export.pipeline.run import opened_source
+from arkham_shard_export.pipeline.run import open_source
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.sources.location import Location
@@ -36,5 +36,5 @@ def export_directly(
         database = TargetCatalogs(chosen, catalogs)
         request = check_request(format, chosen, filters, options, database=database)
     adjustments = Adjustments()
-    with opened_source(request, chosen, location, adjustments, clock, processes) as source:
+    with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
         return export(request, source, sink, exported_at=clock(), adjustments=adjustments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 
-OpenSource = Callable[[Adjustments, Check], AbstractContextManager[Source]]
+OpenSource = Callable[[Adjustments, Check], Source]
 """Opens the records; a source that waits for others calls the check meanwhile, which raises to end the export."""
 
 
@@ -32,30 +32,33 @@ class StoredExport:
     file: StoredFile
 
 
-@contextmanager
-def opened_source(
+def open_source(
     request: ExportRequest,
     target: Target,
     location: Location,
     adjustments: Adjustments,
     clock: Clock,
     processes: int = 1,
-) -> Iterator[TableSource]:
-    """The request's records at `location`, with a crew of `processes` where that is worth its start."""
-    with ExitStack() as owned:
+) -> TableSource:
+    """The request's records at `location`, with a crew of `processes` where that is worth its start.
 
-        def hire(snapshot: Snapshot) -> Crew | None:
-            if processes < 2 or not _is_large(request, target, snapshot):
-                return None
+    Closing it ends the snapshot and the crew.
+    """
+    crew: Crew | None = None
+
+    def hire(snapshot: Snapshot) -> Crew | None:
+        nonlocal crew
+        if processes > 1 and _is_large(request, target, snapshot):
             crew = Crew(request, target, location, processes)
-            owned.callback(crew.close)
-            crews.append(crew)
-            return crew
+        return crew
 
-        crews: list[Crew] = []
+    try:
         snapshot = open_snapshot(location, clock, hire=hire)
-        owned.callback(snapshot.close)
-        yield source_of(request, target, snapshot, adjustments, helpers=crews[0] if crews else None)
+    except BaseException:
+        if crew is not None:
+            crew.close()
+        raise
+    return source_of(request, target, snapshot, adjustments, helpers=crew)
 
 
 def _is_large(request: ExportRequest, target: Target, snapshot: Snapshot) -> bool:
@@ -95,7 +98,7 @@ def export_to_store(
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
     with _disk_full_told(), FileSink(store, folder, stem) as sink:
-        with open_records(adjustments, check) as source:
+        with closing(open_records(adjustments, check)) as source:
             outcome = export(
                 request,
                 source,

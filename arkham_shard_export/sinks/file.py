@@ -6,18 +6,15 @@ import contextlib
 import errno
 import hashlib
 import os
-import queue
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from arkham_shard_export.drain import Drain
 from arkham_shard_export.errors import StoreFailed
 
-_BLOCK_BYTES = 1 << 20
-_WAITING_BLOCKS = 8
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL_REASON = "The disk of the export store is full; free some space and run the export again."
 
@@ -55,22 +52,15 @@ class FileSink:
             descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             os.fchmod(descriptor, 0o600)
             self._file = os.fdopen(descriptor, "wb", buffering=0)
-        self._block = bytearray()
-        self._drain: _Drain | None = None
+        # A large file has a thread of its own for hashing and writing.
+        self._drain = Drain(self._put)
 
     def write(self, data: bytes) -> int:
         self.size += len(data)
-        self._block += data
-        if len(self._block) >= _BLOCK_BYTES:
-            # Hashing and writing leave the interpreter to others, so a large file has a thread of its own for them.
-            if self._drain is None:
-                self._drain = _Drain(self._put)
-            block, self._block = self._block, bytearray()
-            with _telling(self._part):
-                self._drain.put(block)
-        return len(data)
+        with _telling(self._part):
+            return self._drain.write(data)
 
-    def _put(self, block: bytearray) -> None:
+    def _put(self, block: bytes) -> None:
         self._hash.update(block)
         view = memoryview(block)
         while view:
@@ -83,9 +73,7 @@ class FileSink:
     def commit(self, extension: str) -> StoredFile:
         name = f"{self._stem}{extension}"
         with _telling(self._part):
-            if self._drain is not None:
-                self._drain.end()
-            self._put(self._block)
+            self._drain.end()
             os.fsync(self._file.fileno())
             self._file.close()
             self._part = self._part.rename(self._part.with_name(name))
@@ -101,44 +89,11 @@ class FileSink:
             self.discard()
 
     def discard(self) -> None:
-        if self._drain is not None:
-            with contextlib.suppress(Exception):
-                self._drain.end()
+        self._drain.abandon()
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
-
-
-class _Drain:
-    """Puts blocks in order from a thread of its own, a few behind; what one raises, `put` or `end` raises."""
-
-    def __init__(self, put: Callable[[bytearray], None]) -> None:
-        self._put = put
-        self._blocks: queue.Queue[bytearray | None] = queue.Queue(_WAITING_BLOCKS)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
-        self._thread.start()
-
-    def put(self, block: bytearray) -> None:
-        self._blocks.put(block)
-        if self._error is not None:
-            raise self._error
-
-    def end(self) -> None:
-        """Return when all blocks are put."""
-        self._blocks.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            if self._error is None:
-                try:
-                    self._put(block)
-                except BaseException as error:
-                    self._error = error
 
 
 @contextlib.contextmanager

@@ -73,6 +73,8 @@ class TableSource:
         return sections
 
     def close(self) -> None:
+        if self.helpers is not None:
+            self.helpers.close()
         self._snapshot.close()
 
     def _table(self, record_set: RecordSet) -> str:

@@ -310,7 +310,7 @@ def executed(
     tell: Callable[[Progressed], None] = lambda _told: None,
     check: Callable[[], None] = lambda: None,
 ) -> Completed | Failed:
-    run = Run(request(), TARGETS["claims"], str(tmp_path), "2026-11-22", "job")
+    run = Run(request(), TARGETS["claims"], str(tmp_path), "2026-11-22", "job", None)
     return execute(run, fixed_clock, tell, check, lambda _adjustments, _check: source)
 
 
@@ -384,9 +384,7 @@ def test_a_run_survives_the_wire_for_every_target(
     target: str, location: SqliteLocation | PostgresLocation
 ) -> None:
     checked = check_request("csv", TARGETS[target], None, {"max_records": 2**63 - 1}, tenant_id="t")
-    sqlite = location if isinstance(location, SqliteLocation) else None
-    postgres = location if isinstance(location, PostgresLocation) else None
-    run = Run(checked, TARGETS[target], "/store", "2026-11-22", "job.3", sqlite, postgres)
+    run = Run(checked, TARGETS[target], "/store", "2026-11-22", "job.3", location, 2)
     line = messages.encode(run)
     assert b"\n" not in line
     assert decode_run(line) == run

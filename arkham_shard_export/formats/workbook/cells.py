@@ -29,6 +29,8 @@ _DAY = timedelta(days=1)
 FORMULA_STARTS = frozenset("=+-@\t\r")
 _ESCAPE_LIKE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
+_MARK = " … [cut: {:,} characters, whole on the sheet Long text]"
+
 Encode = Callable[[Any], str]
 """Gives a cell from after its number on (`" s="4"><v>1</v></c>`), or nothing for an empty cell."""
 
@@ -134,6 +136,12 @@ class Cells:
 def parts_of(text: str) -> list[str]:
     """The text in pieces that fit into cells, none of them cut within a character."""
     return [text[start : start + _PART_LENGTH] for start in range(0, len(text), _PART_LENGTH)]
+
+
+def cut(text: str) -> str:
+    """As much of a long text as a cell says, with a mark of what is missing."""
+    mark = _MARK.format(len(text))
+    return text[: (MAX_CELL_LENGTH - len(mark)) // 2] + mark
 
 
 def short(text: str) -> str:

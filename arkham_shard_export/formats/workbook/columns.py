@@ -23,67 +23,65 @@ from arkham_shard_export.schema import Kind
 EncodeColumn = Callable[[Sequence[Any]], Sequence[str]]
 EncodeMoment = Callable[[datetime, str], str]
 
-MAX_CHARACTERS = 20_000_000
-"""Of a batch that is taken by columns: a sheet's size is looked at only between batches."""
 _NOTHING = type(None)
 _TEXT_KIND = frozenset({str})
 _MOMENTS = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00(?:\n|\Z))*", re.ASCII)
 _PLAIN_KINDS = frozenset({str, int, float, bool, _NOTHING})
 _TO_ESCAPE = re.compile("[\x00-\x08\x0b-\x1f&<>\ud800-\udfff\ufffe\uffff]|_x")
-_TEXT = f'" s="{Style.TEXT:d}" t="inlineStr"><is><t xml:space="preserve">%s</t></is></c>'
-_NUMBER = f'" s="{Style.NUMBER:d}"><v>%s</v></c>'
+_TEXT = f'%s" s="{Style.TEXT:d}" t="inlineStr"><is><t xml:space="preserve">%s</t></is></c>'
+_NUMBER = f'%s" s="{Style.NUMBER:d}"><v>%s</v></c>'
 
 
-def long_rows(columns: Sequence[Sequence[Any]]) -> set[int] | None:
-    """The rows of a batch with a text that may be too long for its cell, or None where all must be looked at."""
-    characters = 0
+def long_rows(columns: Sequence[Sequence[Any]]) -> set[int]:
+    """The rows of a batch with a value whose text may be too long for its cell."""
     long: set[int] = set()
     for values in columns:
         kinds = set(map(type, values))
         if not kinds <= _PLAIN_KINDS:
-            return None
+            long.update(row for row, value in enumerate(values) if type(value) not in _PLAIN_KINDS)
         if str in kinds:
             lengths = [len(value) if type(value) is str else 0 for value in values]
-            characters += sum(lengths)
-            if characters > MAX_CHARACTERS:
-                return None
             if max(lengths) > MAX_CELL_LENGTH // 2:
                 long.update(row for row, length in enumerate(lengths) if length > MAX_CELL_LENGTH // 2)
     return long
 
 
-def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment) -> EncodeColumn:
-    """`encode` makes one cell of this column, `moment` that of a moment; the values are of a batch that fits."""
-    if kind is Kind.TIMESTAMP:
+def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment, prefix: str) -> EncodeColumn:
+    """`encode` makes one cell of this column, `moment` that of a moment, both from after its number on.
 
-        def timestamps(values: Sequence[Any]) -> Sequence[str]:
-            try:
-                moments = _moments(values)
-            except ValueError:
-                return list(map(encode, values))
-            return [
-                "" if value is None else moment(value, text)
-                for value, text in zip(moments, values, strict=True)
-            ]
+    The cells of the encoder begin with `prefix`; no text of its values is too long for a cell.
+    """
+    text, number = _TEXT % (prefix, "%s"), _NUMBER % (prefix, "%s")
 
-        return timestamps
+    def one_by_one(values: Sequence[Any]) -> list[str]:
+        return [prefix + cell if (cell := encode(value)) else "" for value in values]
+
+    def timestamps(values: Sequence[Any]) -> Sequence[str]:
+        try:
+            moments = _moments(values)
+        except ValueError:
+            return one_by_one(values)
+        return [
+            "" if value is None else prefix + moment(value, text)
+            for value, text in zip(moments, values, strict=True)
+        ]
 
     def cells(values: Sequence[Any]) -> Sequence[str]:
         kinds = set(map(type, values))
         kinds.discard(_NOTHING)
         if not kinds:
             return [""] * len(values)
-        if kinds == {str}:
+        if kinds == _TEXT_KIND:
             if _is_plain(values):
-                return [_TEXT % value if value else "" for value in values]
+                return [text % value if value else "" for value in values]
         elif (
             kinds == {int}
             and all(-LARGEST_INTEGER <= value <= LARGEST_INTEGER for value in filter(None, values))
         ) or (kinds == {float} and all(map(is_exact, filter(None, values)))):
-            return ["" if value is None else _NUMBER % value for value in values]
-        return list(map(encode, values))
+            return ["" if value is None else number % value for value in values]
+        return one_by_one(values)
 
-    return cells
+    return timestamps if kind is Kind.TIMESTAMP else cells
 
 
 def _moments(values: Sequence[Any]) -> list[datetime | None]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from arkham_shard_export.formats.grid import LEGEND, SCORES, Grid
 from arkham_shard_export.formats.workbook.cells import Cells
-from arkham_shard_export.formats.workbook.sheets import MAX_ROWS, FreeSheet, Sheet, letters, row_height
+from arkham_shard_export.formats.workbook.rows import letters
+from arkham_shard_export.formats.workbook.sheets import MAX_ROWS, FreeSheet, Sheet, row_height
 from arkham_shard_export.formats.workbook.styles import RATING_STYLES, Style
 from arkham_shard_export.ports import Output
 

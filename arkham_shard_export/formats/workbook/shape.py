@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from arkham_shard_export.formats.workbook.sheets import SheetColumn
 from arkham_shard_export.layouts import RecordLayout
 from arkham_shard_export.records import Batch, Columns, Row, columns_of
 from arkham_shard_export.schema import Column, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    label: str
+    kind: Kind
 
 
 class Shape:
