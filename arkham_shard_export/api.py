@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from arkham_shard_export.api_errors import TooLarge, error_response, limited, problem_of, response_of
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import MEDIA_TYPES
+from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
-from arkham_shard_export.jobs.store import Scope
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.settings import Settings
 

@@ -18,8 +18,8 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.host import Host
+from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import JobService
-from arkham_shard_export.jobs.store import Scope
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,

@@ -6,11 +6,12 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
+from arkham_shard_export.jobs import totals
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 JOBS = Table("arkham_export_jobs", ())
 
 _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, status TEXT DEFAULT 'pending',
@@ -25,19 +26,32 @@ _INDEXES = {
     "idx_export_jobs_created": "created_at",
     "idx_export_jobs_format": "format",
     "idx_export_jobs_target": "target",
-    # Claiming the oldest pending job, and the badge.
+    # Claiming the oldest pending job.
+    "idx_export_jobs_pending": "created_at, id) WHERE (status = 'pending'",
+    # Pages, newest first, whatever one filter is given.
+    "idx_export_jobs_recent": "created_at, id",
     "idx_export_jobs_queue": "status, created_at, id",
+    "idx_export_jobs_format_recent": "format, created_at, id",
+    "idx_export_jobs_target_recent": "target, created_at, id",
+    "idx_export_jobs_creator": "created_by, created_at, id",
     "idx_export_jobs_tenant": "tenant_id, created_at, id",
-    # Statistics from the index alone.
-    "idx_export_jobs_totals": "status, format, target, tenant_id, created_by, record_count, file_size, processing_time_ms",
+    # Several filters that few jobs match.
+    "idx_export_jobs_kind": "status, format, target, tenant_id, created_by, created_at, id",
 }
+_WIDER = {"integer": "BIGINT", "real": "DOUBLE PRECISION"}
+# Statistics were summed from this one.
+_DROPPED_INDEXES = ("idx_export_jobs_totals",)
 
 
 async def migrate(database: Database, dialect: Dialect) -> None:
     """Bring the jobs table to SCHEMA_VERSION; changes nothing where it is there already."""
-    await database.execute("CREATE TABLE IF NOT EXISTS arkham_export_schema (version INTEGER NOT NULL)")
-    row = await database.fetch_one("SELECT MAX(version) AS version FROM arkham_export_schema")
     postgres = isinstance(dialect, PostgresDialect)
+
+    async def change(statement: str) -> None:
+        await database.execute(totals.alone(statement) if postgres else statement)
+
+    await change("CREATE TABLE IF NOT EXISTS arkham_export_schema (version INTEGER NOT NULL)")
+    row = await database.fetch_one("SELECT MAX(version) AS version FROM arkham_export_schema")
     additions = {
         "tenant_id": "UUID" if postgres else "TEXT",
         "runner": "TEXT",
@@ -45,30 +59,49 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         "interruptions": "INTEGER DEFAULT 0",
     }
     recorded = int(row["version"] or 0) if row is not None else 0
-    # The table may have come from a backup that is older than the record of its version.
-    if recorded >= SCHEMA_VERSION and additions.keys() <= (await jobs_catalog(database, dialect)).keys():
-        return
+    if recorded >= SCHEMA_VERSION:
+        # The table may have come from a backup that is older than the record of its version.
+        columns_there = additions.keys() <= (await jobs_catalog(database, dialect)).keys()
+        if columns_there and await totals.kept(database, dialect):
+            return
+        # Cut off now, this would look finished to the next start.
+        await database.execute("DELETE FROM arkham_export_schema WHERE version >= ?", [SCHEMA_VERSION])
     columns = _COLUMNS.format(big="BIGINT" if postgres else "INTEGER", tenant="UUID" if postgres else "TEXT")
-    await database.execute(f"CREATE TABLE IF NOT EXISTS arkham_export_jobs ({columns})")
+    for statement in totals.table(dialect):
+        await change(statement)
+    await change(f"CREATE TABLE IF NOT EXISTS arkham_export_jobs ({columns})")
     catalog = await jobs_catalog(database, dialect)
     for name, definition in additions.items():
         if name not in catalog:
-            await database.execute(f"ALTER TABLE arkham_export_jobs ADD COLUMN {name} {definition}")
+            try:
+                await change(f"ALTER TABLE arkham_export_jobs ADD COLUMN {name} {definition}")
+            except Exception:
+                # Another host that starts at the same moment may have been faster.
+                if name not in await jobs_catalog(database, dialect):
+                    raise
     if postgres:
-        for name in ("file_size", "record_count"):
-            if catalog.get(name) == "integer":
-                await database.execute(f"ALTER TABLE arkham_export_jobs ALTER COLUMN {name} TYPE BIGINT")
-        if catalog.get("processing_time_ms") == "real":
-            await database.execute(
-                "ALTER TABLE arkham_export_jobs ALTER COLUMN processing_time_ms TYPE DOUBLE PRECISION"
-            )
+        # In one statement, because each rewrites the whole table.
+        wider = [
+            f"ALTER COLUMN {name} TYPE {_WIDER[catalog[name]]}"
+            for name in ("file_size", "record_count", "processing_time_ms")
+            if catalog.get(name) in _WIDER
+        ]
+        if wider:
+            await change(f"ALTER TABLE arkham_export_jobs {', '.join(wider)}")
     for name in ("created_at", "started_at", "completed_at", "expires_at"):
-        await database.execute(
+        await change(
             f"UPDATE arkham_export_jobs SET {name} = {name} || '+00:00' WHERE {name} LIKE '____-__-__%'"
             f" AND {name} NOT LIKE '%Z' AND SUBSTR({name}, 11) NOT LIKE '%+%' AND SUBSTR({name}, 11) NOT LIKE '%-%'"
         )
     for name, indexed in _INDEXES.items():
-        await database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
+        await change(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
+    for statement in totals.counting(dialect):
+        await database.execute(statement)
+    for name in _DROPPED_INDEXES:
+        await change(f"DROP INDEX IF EXISTS {name}")
+    if postgres:
+        # What was rewritten has no statistics until autovacuum comes by, and pages would be found by guesses.
+        await change("ANALYZE arkham_export_jobs")
     await database.execute("INSERT INTO arkham_export_schema (version) VALUES (?)", [SCHEMA_VERSION])
 
 

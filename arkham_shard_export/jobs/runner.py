@@ -20,17 +20,12 @@ from uuid import uuid4
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
 from arkham_shard_export.jobs.execution import execute
 from arkham_shard_export.jobs.files import FileStore, download_name
+from arkham_shard_export.jobs.listing import EVERYTHING
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.store import (
-    EVERYTHING,
-    Attempt,
-    JobStore,
-    json_text,
-    time_text,
-    without_progress,
-)
+from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
+from arkham_shard_export.jobs.store import Attempt, JobStore
 from arkham_shard_export.jobs.workers import WorkerPool
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.pipeline.run import OpenSource

@@ -21,12 +21,14 @@ from arkham_shard_export.errors import (
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.files import FileStore, download_name
 from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.migrations import migrate
 from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
+from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
 from arkham_shard_export.jobs.runner import Runner
 from arkham_shard_export.jobs.sources import Sources
-from arkham_shard_export.jobs.store import JobStore, Scope, json_text, time_text, without_progress
+from arkham_shard_export.jobs.store import JobStore
 from arkham_shard_export.models import (
     ExportFilter,
     ExportFormat,

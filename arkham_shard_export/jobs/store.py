@@ -1,4 +1,4 @@
-"""The only SQL on `arkham_export_jobs`.
+"""How jobs are stored, change their state, and are found again.
 
 The service tells neither how many rows a statement changed nor keeps a transaction open, so a change of state is
 one conditional UPDATE that leaves a token in `runner`, and a read that looks whose token is there.
@@ -6,33 +6,24 @@ one conditional UPDATE that leaves a token in `runner`, and a read that looks wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.jobs.lifecycle import before
-from arkham_shard_export.models import ExportFilter, ExportJob, ExportOptions, ExportStatistics, ExportStatus
+from arkham_shard_export.jobs.listing import PENDING, Condition, Listing, Scope, where_of
+from arkham_shard_export.jobs.rows import (
+    COLUMNS,
+    job_of,
+    json_text,
+    plain_text,
+    time_text,
+    without_progress,
+)
+from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatistics, ExportStatus
 from arkham_shard_export.ports import Database
 from arkham_shard_export.sources.dialects import Dialect
-
-_COLUMNS = (
-    "id, format, target, status, created_at, started_at, completed_at, file_path, file_size, download_url, expires_at,"
-    " error, filters, options, record_count, processing_time_ms, created_by, metadata"
-)
-_OPTION_NAMES = {each.name for each in fields(ExportOptions)}
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose jobs are seen: those of one tenant, those of one owner; None restricts nothing."""
-
-    tenant_id: str | None = None
-    owner: str | None = None
-
-
-EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +40,7 @@ class JobStore:
     def __init__(self, database: Database, dialect: Dialect) -> None:
         self._database = database
         self._tenant_mark = dialect.tenant_mark("uuid")
+        self._listing = Listing(database, dialect)
 
     async def insert(self, job: ExportJob, tenant_id: str | None) -> None:
         await self._database.execute(
@@ -69,45 +61,31 @@ class JobStore:
         )
 
     async def get(self, job_id: str, scope: Scope) -> ExportJob | None:
-        where, params = self._visible(scope, "id = ?", [job_id])
-        row = await self._database.fetch_one(f"SELECT {_COLUMNS} FROM arkham_export_jobs{where}", params)
+        where, params = where_of([Condition("id", "id = ?", (job_id,)), *self._listing.visible(scope)])
+        row = await self._database.fetch_one(f"SELECT {COLUMNS} FROM arkham_export_jobs{where}", params)
         return job_of(row) if row else None
 
     async def page(self, filter: ExportFilter, scope: Scope, limit: int, offset: int) -> list[ExportJob]:
         """Newest first."""
-        where, params = self._filtered(filter, scope)
-        rows = await self._database.fetch_all(
-            f"SELECT {_COLUMNS} FROM arkham_export_jobs{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-            [*params, limit, offset],
-        )
-        return [job_of(row) for row in rows]
+        return await self._listing.page(filter, scope, limit, offset)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
-        where, params = self._filtered(filter, scope)
-        row = await self._database.fetch_one(f"SELECT COUNT(*) AS n FROM arkham_export_jobs{where}", params)
-        return int(row["n"]) if row else 0
+        return await self._listing.count(filter, scope)
 
     async def statistics(self, scope: Scope) -> ExportStatistics:
-        """Two statements, both answered from an index."""
-        where, params = self._visible(scope)
-        groups = await self._database.fetch_all(
-            "SELECT status, format, target, COUNT(*) AS jobs, SUM(record_count) AS records, SUM(file_size) AS bytes,"
-            f" SUM(processing_time_ms) AS time_ms FROM arkham_export_jobs{where} GROUP BY status, format, target",
-            params,
-        )
-        where, params = self._visible(scope, "status = ?", [ExportStatus.PENDING.value])
-        oldest = await self._database.fetch_one(
-            f"SELECT MIN(created_at) AS created_at FROM arkham_export_jobs{where}", params
-        )
-        return statistics_of(groups, moment(oldest["created_at"]) if oldest else None)
+        statistics = statistics_of(await self._listing.groups(scope))
+        if statistics.jobs_pending:
+            oldest = await self._listing.oldest(ExportFilter(status=ExportStatus.PENDING), scope)
+            statistics.oldest_pending_job = None if oldest is None else oldest.created_at
+        return statistics
 
     async def pending(self, limit: int) -> Sequence[tuple[str, str | None]]:
         """Ids and tenants of pending jobs of all tenants, oldest first."""
         rows = await self._database.fetch_all(
-            "SELECT id, tenant_id FROM arkham_export_jobs WHERE status = ? ORDER BY created_at, id LIMIT ?",
-            [ExportStatus.PENDING.value, limit],
+            f"SELECT id, tenant_id FROM arkham_export_jobs WHERE {PENDING.expression} ORDER BY created_at, id LIMIT ?",
+            [limit],
         )
-        return [(str(row["id"]), _text(row["tenant_id"])) for row in rows]
+        return [(str(row["id"]), plain_text(row["tenant_id"])) for row in rows]
 
     async def processing(self) -> Sequence[tuple[str, int]]:
         """Ids and attempts of the jobs that are said to be running."""
@@ -185,93 +163,9 @@ class JobStore:
         )
         return row if row and row["status"] == status.value and row["runner"] == token else None
 
-    def _visible(
-        self, scope: Scope, condition: str = "", params: Sequence[Any] = ()
-    ) -> tuple[str, list[Any]]:
-        parts = [condition] if condition else []
-        values = list(params)
-        if scope.tenant_id is not None:
-            parts.append(f"tenant_id = {self._tenant_mark}")
-            values.append(scope.tenant_id)
-        if scope.owner is not None:
-            parts.append("created_by = ?")
-            values.append(scope.owner)
-        return (f" WHERE {' AND '.join(parts)}" if parts else ""), values
 
-    def _filtered(self, filter: ExportFilter, scope: Scope) -> tuple[str, list[Any]]:
-        conditions = {
-            "status = ?": filter.status,
-            "format = ?": filter.format,
-            "target = ?": filter.target,
-            "created_by = ?": filter.created_by,
-            "created_at >= ?": time_text(filter.created_after),
-            "created_at < ?": time_text(filter.created_before),
-        }
-        given = {condition: value for condition, value in conditions.items() if value is not None}
-        return self._visible(scope, " AND ".join(given), [str(value) for value in given.values()])
-
-
-def time_text(value: datetime | None) -> str | None:
-    """UTC with microseconds always, so that texts sort as times do."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def moment(value: object) -> datetime | None:
-    """A stored time as an aware datetime; older versions stored UTC without an offset."""
-    if value is None or value == "":
-        return None
-    if not isinstance(value, datetime):
-        try:
-            value = datetime.fromisoformat(str(value))
-        except ValueError:
-            return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def without_progress(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata of a job that does not run."""
-    return {name: value for name, value in metadata.items() if name != "progress"}
-
-
-def job_of(row: Mapping[str, Any]) -> ExportJob:
-    """A job from its row, whatever version wrote it."""
-    status, error = _status(row)
-    options = _object(row["options"])
-    known = {name: value for name, value in options.items() if name in _OPTION_NAMES}
-    path = _text(row["file_path"])
-    return ExportJob(
-        id=str(row["id"]),
-        format=str(row["format"]),
-        target=str(row["target"]),
-        status=status,
-        created_at=moment(row["created_at"]),
-        started_at=moment(row["started_at"]),
-        completed_at=moment(row["completed_at"]),
-        # Versions before this one stored paths of the server, which are nobody's business.
-        file_path=None if path is None or path.startswith("/") else path,
-        file_size=None if row["file_size"] is None else int(row["file_size"]),
-        download_url=_text(row["download_url"]),
-        expires_at=moment(row["expires_at"]),
-        error=error,
-        filters=_object(row["filters"]),
-        options=ExportOptions(**known),
-        record_count=int(row["record_count"] or 0),
-        processing_time_ms=float(row["processing_time_ms"] or 0.0),
-        created_by=str(row["created_by"] or "system"),
-        metadata=_object(row["metadata"]),
-    )
-
-
-def _status(row: Mapping[str, Any]) -> tuple[ExportStatus, str | None]:
-    error = _text(row["error"])
-    try:
-        return ExportStatus(row["status"] or "pending"), error
-    except ValueError:
-        return ExportStatus.FAILED, error or f"This job was left in the unknown state {row['status']!r}."
-
-
-def statistics_of(groups: Sequence[Mapping[str, Any]], oldest: datetime | None) -> ExportStatistics:
-    statistics = ExportStatistics(oldest_pending_job=oldest)
+def statistics_of(groups: Sequence[Mapping[str, Any]]) -> ExportStatistics:
+    statistics = ExportStatistics()
     statistics.by_status = {each.value: 0 for each in ExportStatus}
     time_ms = 0.0
     for group in groups:
@@ -294,20 +188,3 @@ def statistics_of(groups: Sequence[Mapping[str, Any]], oldest: datetime | None) 
     if statistics.jobs_completed:
         statistics.avg_processing_time_ms = time_ms / statistics.jobs_completed
     return statistics
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def json_text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _object(value: object) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
-    return dict(value) if isinstance(value, Mapping) else {}

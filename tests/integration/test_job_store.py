@@ -1,4 +1,4 @@
-"""The jobs table on both databases: changes of state, and statements that stay cheap when it is large."""
+"""The jobs table on both databases: changes of state."""
 
 from __future__ import annotations
 
@@ -12,54 +12,27 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
+from arkham_shard_export.jobs.listing import EVERYTHING
 from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import EVERYTHING, Attempt, JobStore, Scope
-from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
-from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
-from arkham_shard_export.standalone.database import PostgresService, SqliteService
+from arkham_shard_export.jobs.store import Attempt, JobStore
+from arkham_shard_export.models import ExportJob, ExportStatus
+from tests.jobtables import Recording, database
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-Opened = tuple[JobStore, "Recording"]
-
-
-class Recording:
-    """A real database service whose statements can be looked at afterwards."""
-
-    def __init__(self, service: Any) -> None:
-        self.service = service
-        self.statements: list[tuple[str, Any]] = []
-
-    async def execute(self, sql: str, params: Any = None) -> None:
-        self.statements.append((sql, params))
-        await self.service.execute(sql, params)
-
-    async def fetch_one(self, sql: str, params: Any = None) -> Any:
-        self.statements.append((sql, params))
-        return await self.service.fetch_one(sql, params)
-
-    async def fetch_all(self, sql: str, params: Any = None) -> Any:
-        self.statements.append((sql, params))
-        return await self.service.fetch_all(sql, params)
+Opened = tuple[JobStore, Recording]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
     """A migrated jobs table, as a context to enter in the test's own loop."""
-    sqlite = request.param == "sqlite"
-    url = "" if sqlite else request.getfixturevalue("postgres_url")
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
     @asynccontextmanager
     async def open_store() -> AsyncIterator[Opened]:
-        service = SqliteService(tmp_path) if sqlite else PostgresService(url)
-        dialect: Dialect = SqliteDialect() if sqlite else PostgresDialect()
-        await service.start()
-        try:
-            recording = Recording(service)
-            await migrate(recording, dialect)
+        async with database(request.param, tmp_path, url) as recording:
+            await migrate(recording, recording.dialect)
             recording.statements.clear()
-            yield JobStore(recording, dialect), recording
-        finally:
-            await service.stop()
+            yield JobStore(recording, recording.dialect), recording
 
     return open_store
 
@@ -82,8 +55,7 @@ def test_a_table_older_than_the_record_of_its_version_is_upgraded_all_the_same(
     async def work(store: JobStore, recording: Recording) -> None:
         await store.insert(job(), None)
         await recording.execute("ALTER TABLE arkham_export_jobs DROP COLUMN interruptions")
-        dialect = SqliteDialect() if isinstance(recording.service, SqliteService) else PostgresDialect()
-        await migrate(recording, dialect)
+        await migrate(recording, recording.dialect)
         assert await store.claim("job-0001", "a", NOW) == Attempt(1, 1)
 
     run(opened, work)
@@ -169,47 +141,5 @@ def test_statistics_take_two_statements_and_count_right(opened: Callable[[], Any
         assert statistics.total_file_size_bytes == 3_000_000_000
         assert statistics.avg_processing_time_ms == 50.0
         assert statistics.oldest_pending_job == NOW + timedelta(seconds=1)
-
-    run(opened, work)
-
-
-async def plan(recording: Recording, sql: str, params: Any) -> str:
-    explain = "EXPLAIN QUERY PLAN" if isinstance(recording.service, SqliteService) else "EXPLAIN"
-    rows = await recording.service.fetch_all(f"{explain} {sql}", params)
-    return " ".join(str(value) for row in rows for value in row.values())
-
-
-TENANT = Scope("5b6a2c3e-8a5e-4a7e-9a56-0f0a6d1d9b11")
-
-
-@pytest.mark.parametrize("scope", [EVERYTHING, TENANT])
-def test_polled_statements_use_an_index(opened: Callable[[], Any], scope: Scope) -> None:
-    """With enough rows that a planner who could would rather scan."""
-
-    async def work(store: JobStore, recording: Recording) -> None:
-        counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
-        tenant = "NULL" if isinstance(recording.service, SqliteService) else "CAST(NULL AS uuid)"
-        created = "'2026-01-01T00:00:00.' || CAST(100000 + i AS TEXT) || '+00:00'"
-        await recording.service.execute(
-            f"INSERT INTO arkham_export_jobs (id, format, target, status, created_at, tenant_id) {counting}"
-            f" SELECT 'old-' || CAST(i AS TEXT), 'json', 'claims', 'completed', {created}, {tenant} FROM n"
-        )
-        await store.insert(job(), scope.tenant_id)
-        await recording.service.execute("ANALYZE arkham_export_jobs")
-        recording.statements.clear()
-        await store.count(ExportFilter(status="pending"), scope)
-        await store.page(ExportFilter(), scope, 50, 0)
-        await store.page(ExportFilter(status="pending"), scope, 50, 0)
-        await store.pending(1)
-        await store.processing()
-        await store.get("job-0001", scope)
-        statements = list(recording.statements)
-        assert len(statements) == 6
-        for sql, params in statements:
-            told = await plan(recording, sql, params)
-            assert "Seq Scan" not in told, told
-            assert "SCAN arkham_export_jobs" not in told.replace("SCAN arkham_export_jobs USING INDEX", ""), (
-                told
-            )
 
     run(opened, work)
