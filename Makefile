@@ -28,8 +28,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# An hour; for a look in five minutes that changes no page: make bench BENCH=--quick
+BENCH ?= --markdown docs/benchmarks.md
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: setup
 	$(BIN)/ruff check --fix .

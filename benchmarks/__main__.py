@@ -1,137 +1,101 @@
-"""Exports claims from one seeded SQLite database, us and each peer in turn, and prints medians and ratios.
+"""Exports seeded data, us and each peer in turn on the same data in one run, and judges the goals.
 
 Every command runs in a process of its own, so that its CPU time and its peak memory are its own. Peers that are not
-installed are named and left out. Relations are left out, because the peers leave them out.
+installed are named and left out. Every file's records are counted. Without --quick it takes about an hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from arkham_shard_export.standalone.tables import sqlite_paths
-from benchmarks.measure import Measured, measure
+from benchmarks import page
+from benchmarks.contest import Contest
+from benchmarks.databases import Databases
+from benchmarks.goals import Flat
+from benchmarks.measure import BenchmarkError
+from benchmarks.responsiveness import IDLE_SECONDS, responsiveness
+from benchmarks.works import Sizes, flat_works, works
 
-US = "arkham-export"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    words: list[str]
-    to_stdout: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is measured: `records` of claims into a format, by us and by each peer."""
-
-    title: str
-    format: str
-    records: int
-    rounds: int
-    peers: dict[str, str]
-    """Names of peers, and their modules in `benchmarks.peers`."""
-
-
-def works(arguments: argparse.Namespace) -> list[Work]:
-    rows, pages = (20_000, 2_000) if arguments.quick else (arguments.records, arguments.report_records)
-    rounds = 3 if arguments.quick else arguments.rounds
-    return [
-        Work("claims → CSV", "csv", rows, rounds, {"csv module": "csv_module", "sqlite3 shell": ""}),
-        Work("claims → JSON", "json", rows, rounds, {"json module": "json_module"}),
-        Work("claims → XLSX", "xlsx", rows, rounds, {"XlsxWriter, constant_memory": "xlsxwriter_book"}),
-        Work("claims → PDF", "pdf", pages, min(rounds, 3), {"ReportLab platypus": "reportlab_report"}),
-        Work("claims → DOCX", "docx", pages, min(rounds, 3), {"python-docx": "python_docx_report"}),
-    ]
-
-
-def seed(data: Path, records: int) -> None:
-    """In a process of its own: a child's peak memory begins at that of the process that starts it."""
-    command = "from arkham_shard_export.cli import main; main()"
-    arguments = ["seed", "--records", str(records), "--data", str(data)]
-    subprocess.run([sys.executable, "-c", command, *arguments], check=True, stdout=subprocess.DEVNULL)
-
-
-def commands(work: Work, data: Path, output: Path) -> dict[str, Command]:
-    """By name, ours first."""
-    database = str(sqlite_paths(data)[0])
-    options = ["include_relationships=false", f"max_records={work.records}"]
-    ours = [sys.executable, "-c", "from arkham_shard_export.cli import main; main()", "export", "claims"]
-    ours += ["--format", work.format, *(word for each in options for word in ("--option", each))]
-    found = {US: Command([*ours, "--data", str(data), "-o", str(output)])}
-    for name, module in work.peers.items():
-        if module:
-            words = [
-                sys.executable,
-                "-m",
-                f"benchmarks.peers.{module}",
-                database,
-                str(output),
-                str(work.records),
-            ]
-            found[name] = Command(words)
-        elif shell := shutil.which("sqlite3"):
-            query = f"SELECT * FROM arkham_claims LIMIT {work.records}"
-            found[name] = Command([shell, "-readonly", "-header", "-csv", database, query], to_stdout=True)
-        else:
-            print("sqlite3, the shell, is not installed and is left out.", file=sys.stderr)
-    return found
+QUICK = Sizes(50_000, 2_000, None)
 
 
 def main() -> None:
+    arguments = _arguments()
+    sizes = QUICK if arguments.quick else _sizes(arguments)
+    rounds = 3 if arguments.quick else arguments.rounds
+    started = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="arkham-bench-") as folder,
+        Databases(Path(folder), arguments.database_url) as databases,
+    ):
+        contest = Contest(databases, Path(folder) / "out", rounds)
+        print(page.MEASURED_HEAD, flush=True)
+        for work in works(sizes):
+            if arguments.only.lower() in work.title.lower():
+                contest.attempt(work.title, contest.run, work)
+        if arguments.scale or not arguments.quick:
+            for small, large in flat_works(sizes):
+                if arguments.only.lower() in large.title.lower():
+                    contest.attempt(large.title, contest.run_flat, small, large, Flat())
+        print("\n".join(["", page.GOALS_HEAD, *map(page.goal_line, contest.verdicts)]), flush=True)
+        if contest.failures:
+            raise BenchmarkError(f"no page is written, as these failed: {'; '.join(contest.failures)}")
+        _write(arguments.markdown, "measured", contest.told(page.headline(databases.server_version())))
+        if not arguments.quick and not arguments.only:
+            # Last, as the host keeps its jobs in the same folder.
+            data = databases.seeded("SQLite", "claims", sizes.table)
+            seconds = min(IDLE_SECONDS, sizes.table / 1_000)
+            table = responsiveness(Path(data.place), sizes.table, seconds)
+            print("\n" + table)
+            _write(arguments.markdown, "responsiveness", table)
+    print(f"\nThe whole run took {(time.perf_counter() - started) / 60:.1f} minutes.")
+
+
+def _write(file: Path | None, section: str, text: str) -> None:
+    if file is None:
+        return
+    page.replace_section(file, section, text)
+    if file.resolve() == page.PAGE:
+        page.replace_section(page.README, "benchmarks", page.quotation(page.PAGE.read_text("utf-8")))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--records", type=int, default=100_000, help="claims in tables")
-    parser.add_argument("--report-records", type=int, default=10_000, help="claims in reports")
-    parser.add_argument("--rounds", type=int, default=5, help="at most 3 for reports")
-    parser.add_argument("--only", metavar="FORMAT", help="one format")
     parser.add_argument(
-        "--quick", action="store_true", help="20,000 claims in tables, 2,000 in reports, 3 rounds"
+        "--records", type=int, default=1_000_000, help="claims in tables (default: %(default)s)"
     )
+    parser.add_argument(
+        "--report-records", type=int, default=10_000, help="in reports (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of all contestants (default: %(default)s)")
+    parser.add_argument("--only", metavar="TEXT", default="", help="works whose title has it, like 'XLSX'")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"less than five minutes: {QUICK.table:,} claims in tables"
+    )
+    parser.add_argument("--scale", action="store_true", help="measure flatness with --quick as well")
+    parser.add_argument(
+        "--database-url", help="a PostgreSQL server on which to create databases (default: our own)"
+    )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE",
+        help="replace the tables in this page; with docs/benchmarks.md, the quotation in README.md too",
+    )  # fmt: skip
     arguments = parser.parse_args()
-    chosen = [each for each in works(arguments) if arguments.only in (None, each.format)]
-    with tempfile.TemporaryDirectory(prefix="arkham-bench-") as folder:
-        data = Path(folder) / "data"
-        started = time.perf_counter()
-        records = max(each.records for each in chosen)
-        seed(data, records)
-        seconds = time.perf_counter() - started
-        rate = 6 * records / seconds
-        print(f"Seeded {records:,} records of six targets: {seconds:.1f} s, {rate:,.0f} records/s\n")
-        print("| work | who | wall s | CPU s | peak MiB | file MB | wall ratio to us |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
-        for work in chosen:
-            report(work, commands(work, data, Path(folder) / "out"), Path(folder) / "out")
-    cores, pages = os.cpu_count(), os.sysconf("SC_PHYS_PAGES") * resource.getpagesize()
-    print(
-        f"\nMedians of alternating rounds; {cores} cores, {pages / 2**30:.0f} GiB; memory of all processes together."
-    )
+    if arguments.only and arguments.markdown:
+        parser.error("--markdown replaces all tables of a page: it needs a run without --only")
+    return arguments
 
 
-def report(work: Work, contestants: dict[str, Command], output: Path) -> None:
-    measured: dict[str, list[Measured]] = {name: [] for name in contestants}
-    for _ in range(work.rounds):
-        for name, command in contestants.items():
-            measured[name].append(measure(command.words, output, command.to_stdout))
-    base = statistics.median(each.wall for each in measured[US])
-    for name, runs in measured.items():
-        wall, cpu, memory = (
-            statistics.median(getattr(each, part) for each in runs) for part in ("wall", "cpu", "memory")
-        )
-        title = f"{work.records:,} {work.title}"
-        size = runs[-1].size / 1e6
-        print(
-            f"| {title} | {name} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {size:.0f} | {wall / base:.2f} |",
-            flush=True,
-        )
+def _sizes(arguments: argparse.Namespace) -> Sizes:
+    return Sizes(arguments.records, arguments.report_records, 10 * arguments.report_records)
 
 
-main()
+if __name__ == "__main__":
+    try:
+        main()
+    except BenchmarkError as error:
+        sys.exit(f"benchmarks: {error}")

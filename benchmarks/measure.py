@@ -1,17 +1,33 @@
-"""One command in a process of its own: its time, and the memory of all its processes together."""
+"""Commands, each in a process of its own: their time, and the memory of all their processes together."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import statistics
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 SAMPLE_SECONDS = 0.05
+
+
+class BenchmarkError(Exception):
+    """A command failed or wrote something else than it was asked for; nothing can be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Runs in the folder that holds `benchmarks`; `to_stdout` says that its standard output is the file."""
+
+    words: Sequence[str]
+    to_stdout: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +40,37 @@ class Measured:
     size: int
 
 
-def measure(command: Sequence[str], output: Path, to_stdout: bool) -> Measured:
+def median(runs: Sequence[Measured]) -> Measured:
+    wall, cpu, memory = (
+        statistics.median(getattr(each, name) for each in runs) for name in ("wall", "cpu", "memory")
+    )
+    return Measured(wall, cpu, memory, runs[-1].size)
+
+
+def environment() -> dict[str, str]:
+    """Ours, without the settings of the product: none of whoever measures reaches what is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ARKHAM_EXPORT_")}
+
+
+def measure(command: Command, output: Path) -> Measured:
     output.unlink(missing_ok=True)
-    started = time.perf_counter()
-    with open(output if to_stdout else os.devnull, "wb") as stdout:
-        process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
+    with open(output if command.to_stdout else os.devnull, "wb") as stdout, tempfile.TemporaryFile() as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command.words, stdout=stdout, stderr=told, cwd=ROOT, env={**environment(), **command.environment}
+        )
         peak = _Peak(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command[:4])} ended with {process.returncode}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, peak.end(), output.stat().st_size)
+        wall = time.perf_counter() - started
+        memory = peak.end()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            told.seek(0)
+            words = " ".join(word for word in command.words if len(word) < 80)
+            raise BenchmarkError(
+                f"{words} ended with {process.returncode}: {told.read()[-2000:].decode(errors='replace')}"
+            )
+    return Measured(wall, usage.ru_utime + usage.ru_stime, memory, output.stat().st_size)
 
 
 class _Peak:
@@ -54,8 +89,10 @@ class _Peak:
         return self._peak / 1024
 
     def _watch(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
+        while True:
             self._peak = max(self._peak, sum(_kib(pid) for pid in _tree(self._pid)))
+            if self._ended.wait(SAMPLE_SECONDS):
+                return
 
 
 def _tree(pid: int) -> list[int]:

@@ -21,6 +21,7 @@ from arkham_shard_export.peers import CLAIMS, DOCUMENTS, ENTITIES, MATRICES, TIM
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.targets import TARGETS
+from benchmarks.page import quotation
 from tests.hosts import standalone
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +90,15 @@ def test_links_between_pages_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", PAGES[name]):
         if not target.startswith("http"):
             assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_the_readme_quotes_the_ratios_date_and_machine_of_the_last_benchmark() -> None:
+    """`make bench` writes both."""
+    quoted = quotation(PAGES["docs/benchmarks.md"])
+    assert quoted in PAGES["README.md"]
+    assert re.search(r"on \d{4}-\d\d-\d\d with \d+ cores, \d+ GiB", quoted)
+    rest = PAGES["README.md"].replace(quoted, "")
+    assert re.findall(r"\d ×|× faster", rest) == []
 
 
 def test_the_demo_case_is_as_large_as_the_readme_says() -> None:

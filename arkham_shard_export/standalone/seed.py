@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from arkham_shard_export.peers import TABLES
+from arkham_shard_export.peers import ENTITIES, TABLES, TIMELINE_CONFLICTS
 from arkham_shard_export.schema import Table
 from arkham_shard_export.standalone.seed_rows import TableRows, every_table
 from arkham_shard_export.standalone.seed_values import Pools
@@ -22,6 +22,7 @@ from arkham_shard_export.standalone.tables import (
     create_table,
     open_sqlite,
 )
+from arkham_shard_export.targets import TARGETS
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,34 +32,47 @@ Rows = Iterator[tuple[Any, ...]]
 
 BATCH_ROWS = 1_000
 SQLITE_CACHE_KIB = 8_192
+READ_BESIDES = {"timeline": {TIMELINE_CONFLICTS, ENTITIES}}
+"""Tables that an export of a target reads though its declaration does not name them."""
 
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def seed_sqlite(
-    data_dir: Path, records: int, seed: int = 1, progress: Progress | None = None
+    data_dir: Path,
+    records: int,
+    seed: int = 1,
+    progress: Progress | None = None,
+    targets: Collection[str] = (),
 ) -> dict[str, int]:
     """Write `records` records per target, with all their related rows, to the databases in `data_dir`.
 
     Gives the rows written by table. A failure undoes all of them; ValueError if rows with the same ids are there
-    already. `progress` gets a table, its rows written so far and its rows in all.
+    already. `progress` gets a table, its rows written so far and its rows in all. `targets` leaves the tables that
+    none of them reads empty; the others get the same rows as without it.
     """
-    _check(records)
+    tables = _tables(records, targets)
     with closing(open_sqlite(data_dir)) as connection:
         database = _Sqlite(connection)
         try:
-            return _fill(database, records, seed, Pools(seed), progress)
+            return _fill(database, tables, records, seed, Pools(seed), progress)
         finally:
             database.end()
 
 
-def seed_postgres(url: str, records: int, seed: int = 1, progress: Progress | None = None) -> dict[str, int]:
+def seed_postgres(
+    url: str,
+    records: int,
+    seed: int = 1,
+    progress: Progress | None = None,
+    targets: Collection[str] = (),
+) -> dict[str, int]:
     """Like `seed_sqlite`, to the PostgreSQL database at a libpq URL."""
     import psycopg
 
-    _check(records)
+    tables = _tables(records, targets)
     with psycopg.connect(url) as connection:
-        return _fill(_Postgres(connection), records, seed, Pools(seed, _for_copy), progress)
+        return _fill(_Postgres(connection), tables, records, seed, Pools(seed, _for_copy), progress)
 
 
 class _Database(Protocol):
@@ -78,18 +92,34 @@ class _Database(Protocol):
     def commit(self) -> None: ...
 
 
-def _check(records: int) -> None:
+def _tables(records: int, targets: Collection[str]) -> set[Table]:
+    """The tables to fill; ValueError if there is nothing to fill them with."""
     if records < 1:
         raise ValueError(f"cannot seed {records} records: at least 1 is needed")
+    if unknown := [name for name in targets if name not in TARGETS]:
+        raise ValueError(f"cannot seed target {unknown[0]!r}: valid are {', '.join(TARGETS)}")
+    tables = set() if targets else set(TABLES)
+    for name in targets:
+        for record_set in TARGETS[name].sets:
+            tables |= {record_set.table, *(relation.table for relation in record_set.relations)}
+            tables |= {record_set.parent.table} if record_set.parent else set()
+        tables |= READ_BESIDES.get(name, set())
+    return tables
 
 
 def _fill(
-    database: _Database, records: int, seed: int, pools: Pools, progress: Progress | None
+    database: _Database,
+    tables: Collection[Table],
+    records: int,
+    seed: int,
+    pools: Pools,
+    progress: Progress | None,
 ) -> dict[str, int]:
     database.begin()
     written = {
         each.table.qualified: _fill_table(database, each, seed, progress)
         for each in every_table(records, pools)
+        if each.table in tables
     }
     database.commit()
     return written

@@ -1,4 +1,4 @@
-"""The claims that every peer reads, plainly."""
+"""The claims that the peers read, plainly, from either database."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
+from benchmarks.queries import CLAIMS_AS_THEY_ARE
 
-def arguments() -> tuple[str, str, int]:
-    database, output, records = sys.argv[1:4]
-    return database, output, int(records)
+BATCH_ROWS = 5_000
 
 
-def claims(database: str, records: int) -> tuple[list[str], Iterator[tuple[object, ...]]]:
+def arguments() -> tuple[str, str]:
+    database, output = sys.argv[1:3]
+    return database, output
+
+
+def is_postgres(database: str) -> bool:
+    return database.startswith("postgres")
+
+
+def claims(database: str) -> tuple[list[str], Iterator[tuple[object, ...]]]:
     """Names of the columns, and the rows."""
-    rows = sqlite3.connect(database).execute("SELECT * FROM arkham_claims LIMIT ?", [records])
-    return [each[0] for each in rows.description], rows
+    if not is_postgres(database):
+        rows = sqlite3.connect(database).execute(CLAIMS_AS_THEY_ARE)
+        return [each[0] for each in rows.description], rows
+    import psycopg
+
+    cursor = psycopg.connect(database).cursor("claims")
+    cursor.itersize = BATCH_ROWS
+    cursor.execute(CLAIMS_AS_THEY_ARE.encode())
+    return [each.name for each in cursor.description or ()], iter(cursor)

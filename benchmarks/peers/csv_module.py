@@ -6,8 +6,8 @@ import csv
 
 from benchmarks.peers.claims import arguments, claims
 
-database, output, records = arguments()
-names, rows = claims(database, records)
+database, output = arguments()
+names, rows = claims(database)
 with open(output, "w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(names)

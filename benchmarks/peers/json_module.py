@@ -6,8 +6,8 @@ import json
 
 from benchmarks.peers.claims import arguments, claims
 
-database, output, records = arguments()
-names, rows = claims(database, records)
+database, output = arguments()
+names, rows = claims(database)
 with open(output, "w", encoding="utf-8") as file:
     file.write("[")
     for number, row in enumerate(rows):

@@ -15,8 +15,8 @@ def number_page(canvas: object, document: object) -> None:
     canvas.drawCentredString(A4[0] / 2, 30, str(document.page))  # type: ignore[attr-defined]
 
 
-database, output, records = arguments()
-names, rows = claims(database, records)
+database, output = arguments()
+names, rows = claims(database)
 styles = getSampleStyleSheet()
 story: list[object] = []
 for number, row in enumerate(rows, 1):

@@ -8,8 +8,8 @@ import xlsxwriter
 
 from benchmarks.peers.claims import arguments, claims
 
-database, output, records = arguments()
-names, rows = claims(database, records)
+database, output = arguments()
+names, rows = claims(database)
 book = xlsxwriter.Workbook(
     output, {"constant_memory": True, "strings_to_formulas": False, "remove_timezone": True}
 )

@@ -97,6 +97,7 @@ def test_an_export_to_a_file_is_whole_and_one_to_a_pipe_leaves_the_pipe(
         ),
         (["export", "claims", "--format", "csv", "--database-url", "mysql://x"], "use postgresql://"),
         (["seed", "--records", "0"], "cannot seed 0 records"),
+        (["seed", "--records", "1", "--target", "people"], "valid are documents, entities"),
         (["serve", "--port", "99999"], "Cannot listen on 127.0.0.1:99999"),
     ],
 )
@@ -109,6 +110,17 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert told in ran.stderr.decode()
     assert ran.stderr.startswith(b"arkham-export: ")
     assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_seeding_of_one_target_leaves_the_other_tables_empty(tmp_path: Path) -> None:
+    ran = run("seed", "--records", "5", "--target", "claims", "--data", str(tmp_path))
+    assert ran.returncode == 0
+    told = ran.stdout.decode()
+    assert [line.split() for line in told.splitlines()[:-1]] == [
+        ["5", "arkham_claims"],
+        ["8", "arkham_claim_evidence"],
+    ]
+    assert told.splitlines()[-1].startswith("5 records of claims in ")
 
 
 def test_an_export_without_a_database_names_the_command_that_makes_one(tmp_path: Path) -> None:

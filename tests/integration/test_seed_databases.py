@@ -142,6 +142,53 @@ def test_rows_written_are_the_rows_that_are_there(database: tuple[Seed, Query], 
         assert sum(written[each.table.qualified] for each in target.sets) == records
 
 
+@pytest.mark.parametrize(
+    ("targets", "beside"),
+    [
+        (["claims"], {"arkham_claims", "arkham_claim_evidence"}),
+        (["graph"], {"arkham_graph.graphs", "arkham_graph.nodes", "arkham_graph.edges"}),
+        (
+            ["timeline", "entities"],
+            {
+                "arkham_timeline_events", "arkham_timeline_conflicts", "arkham_timeline_annotations",
+                "arkham_entities", "arkham_entity_relationships", "arkham_entity_mentions",
+            },
+        ),
+    ],
+    ids=["claims", "graph", "two that share a table"],
+)  # fmt: skip
+def test_seeding_some_targets_fills_their_tables_with_the_rows_of_a_full_seeding(
+    data_dir: Path, database: tuple[Seed, Query], targets: list[str], beside: set[str]
+) -> None:
+    seed, query = database
+    assert set(seed(60, targets=targets)) == beside
+    full = data_dir / "full"
+    seed_sqlite(full, 60)
+    with closing(open_sqlite(full)) as connection:
+        for table in TABLES:
+            select = f"SELECT {columns(table)} FROM {table.qualified} ORDER BY id"
+            rows = connection.execute(select).fetchall() if table.qualified in beside else []
+            assert [alike(row, table) for row in query(select)] == [alike(row, table) for row in rows]
+
+
+def test_targets_can_be_seeded_one_after_another_each_once(database: tuple[Seed, Query]) -> None:
+    seed, query = database
+    for target in ("claims", "matrix"):
+        seed(20, targets=[target])
+    assert query(f"SELECT count(*) FROM {CLAIMS.qualified}") == [(20,)]
+    assert query("SELECT count(*) FROM arkham_ach.matrices") == [(20,)]
+    with pytest.raises(ValueError, match="already holds rows of seed 1"):
+        seed(20, targets=["claims"])
+
+
+def test_a_target_that_is_none_is_refused_with_those_that_are(database: tuple[Seed, Query]) -> None:
+    seed, _ = database
+    with pytest.raises(
+        ValueError, match="cannot seed target 'people': valid are documents, entities, claims"
+    ):
+        seed(20, targets=["claims", "people"])
+
+
 def test_progress_ends_at_all_rows_of_each_table(database: tuple[Seed, Query]) -> None:
     seed, _ = database
     last: dict[str, tuple[int, int]] = {}
