@@ -29,7 +29,8 @@ class Nesting:
             values if embed is None else embed(values)
             for embed, values in zip(self._columns, columns_of(batch), strict=True)
         ]
-        return _encoder.encode_lines(map(self._record, *columns))
+        # msgspec 0.22 never lets go of what it takes from an iterator; of a list it does.
+        return _encoder.encode_lines(list(map(self._record, *columns)))
 
     def records(self, rows: Sequence[Row | None]) -> list[bytes | None]:
         """Each row as an object; None stays None."""
