@@ -153,7 +153,11 @@ class _Stream:
 class _Zip:
     def __init__(self, sink: Output, name: str) -> None:
         self._archive = Archive(sink, fast=True)
-        self.output = self._archive.open(name)
+        try:
+            self.output = self._archive.open(name)
+        except BaseException:
+            self._archive.abandon()
+            raise
 
     def end(self) -> None:
         self._archive.close()
