@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from arkham_shard_export.api_errors import TooLarge, error_response, limited, problem_of, response_of
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
-from arkham_shard_export.jobs.files import MEDIA_TYPES
+from arkham_shard_export.jobs.files import MEDIA_TYPES, extension_of
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
 from arkham_shard_export.models import ExportFilter, ExportStatus
@@ -138,7 +138,8 @@ async def download(request: Request, job_id: str) -> FileResponse:
     # The later parts of a download that is fetched in parts are no downloads of their own.
     first = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
     told = BackgroundTask(caller.service.downloaded, job) if first else None
-    return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix), filename=name, background=told)
+    media_type = MEDIA_TYPES.get(extension_of(path.name))
+    return FileResponse(path, media_type=media_type, filename=name, background=told)
 
 
 async def get_formats(request: Request) -> list[dict[str, Any]]:

@@ -265,7 +265,9 @@ def _export(options: argparse.Namespace) -> int:
         f"{outcome.record_count} of {account['expected']} records written, {account['skipped']} skipped.",
         file=sys.stderr,
     )
-    if outcome.file_extension == ".zip" and not options.output.endswith((".zip", "-")):
+    if outcome.file_extension.startswith(".zip") and not options.output.endswith(
+        (outcome.file_extension, "-")
+    ):
         print("  several tables: the file is a ZIP", file=sys.stderr)
     for skip in account["skips"]:
         print(f"  skipped {skip['count']} {skip['section']}: {skip['reason']}", file=sys.stderr)

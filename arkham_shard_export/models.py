@@ -55,6 +55,7 @@ class ExportOptions:
     include_gaps: bool = False
     group_by: str | None = None
     spreadsheet_safe: bool = True
+    compression: str = "none"
 
 
 @dataclass(slots=True)

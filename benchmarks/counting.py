@@ -45,7 +45,7 @@ def _chunks(file: Path) -> Iterator[bytes]:
             with gzip.open(stream) as plain:
                 yield from _read(plain)
         elif beginning == b"\x28\xb5\x2f\xfd":
-            with subprocess.Popen(["zstd", "-dc"], stdin=stream, stdout=subprocess.PIPE) as process:
+            with subprocess.Popen(["zstd", "-dc", str(file)], stdout=subprocess.PIPE) as process:
                 assert process.stdout is not None
                 yield from _read(process.stdout)
         else:

@@ -17,8 +17,9 @@ class FormatSpec:
     """A format as declared by its writer. `tabular` writers want lookups resolved in the record itself.
 
     `laid_out` formats are read by people: sheets and blocks follow `layouts`, derived tables come as plain rows.
-    A `report` is one of them with headings: its records are sorted by what they stand under. `libraries` are the
-    modules it needs beyond the core, brought by the `extra` of this package.
+    A `report` is one of them with headings: its records are sorted by what they stand under. `compressed` files gain
+    nothing by being compressed again; where each table is a file (`file_per_table`), several come as a ZIP. `libraries`
+    are the modules it needs beyond the core, brought by the `extra` of this package.
 
     `options` are those it honours besides the ones that every format has. `cannot_carry` tells a reader what is
     lost or changed, in one sentence.
@@ -34,6 +35,8 @@ class FormatSpec:
     tabular: bool = False
     laid_out: bool = False
     report: bool = False
+    compressed: bool = False
+    file_per_table: bool = False
     max_records: int | None = None
     options: tuple[str, ...] = ()
     cannot_carry: str = ""

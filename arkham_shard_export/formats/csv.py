@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.archive import Archive
 from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
@@ -38,6 +38,7 @@ class CsvWriter:
         supports_flatten=True,
         supports_metadata=False,
         tabular=True,
+        file_per_table=True,
         options=("spreadsheet_safe",),
         cannot_carry=(
             "Relations and JSON columns are JSON in a cell, an ACH matrix is its grid without notes, the "

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import ClassVar
 
-from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.archive import Archive
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.report.builder import Report
 from arkham_shard_export.formats.wordprocessing.contents import contents
@@ -33,6 +33,7 @@ class DocxWriter:
         mime_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         tabular=True,
         laid_out=True,
+        compressed=True,
         report=True,
         max_records=100_000,
         cannot_carry=(

@@ -36,6 +36,7 @@ class PdfWriter:
         mime_type="application/pdf",
         tabular=True,
         laid_out=True,
+        compressed=True,
         report=True,
         max_records=100_000,
         cannot_carry=(

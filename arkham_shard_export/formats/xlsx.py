@@ -52,6 +52,7 @@ class XlsxWriter:
         supports_flatten=True,
         tabular=True,
         laid_out=True,
+        compressed=True,
         cannot_carry=(
             "JSON columns are JSON in a cell; a text over 32,767 characters is cut in its cell and whole on the sheet "
             "Long text; numbers of more than 15 digits and dates before March 1900 are text; characters XML cannot "

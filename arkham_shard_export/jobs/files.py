@@ -6,13 +6,18 @@ import contextlib
 import os
 import stat
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from arkham_shard_export.errors import FileMissing, ServiceUnavailable
 from arkham_shard_export.formats import specs
+from arkham_shard_export.sinks.compressing import COMPRESSIONS, compressed_extension
 from arkham_shard_export.sinks.file import part_name
 
-MEDIA_TYPES = {spec.file_extension: spec.mime_type for spec in specs()} | {".zip": "application/zip"}
+MEDIA_TYPES = {spec.file_extension: spec.mime_type for spec in specs()} | {
+    compressed_extension(extension, name): compression.mime_type
+    for extension in (*(spec.file_extension for spec in specs() if not spec.compressed), ".zip")
+    for name, compression in COMPRESSIONS.items()
+}
 """Of every extension that a file of the store can have."""
 
 
@@ -59,6 +64,12 @@ class FileStore:
 def stem_of(job_id: str, attempt: int) -> str:
     """The stored name without extension: a late writer of an earlier attempt never touches a later one's file."""
     return f"{job_id}.{attempt}"
+
+
+def extension_of(path: str) -> str:
+    """That of a stored file, such as `.csv.gz`."""
+    known = [each for each in MEDIA_TYPES if path.endswith(each)]
+    return max(known, key=len) if known else PurePosixPath(path).suffix
 
 
 def download_name(target: str, created_at: datetime, job_id: str, extension: str) -> str:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
 from arkham_shard_export.jobs.execution import execute
-from arkham_shard_export.jobs.files import FileStore, download_name
+from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.listing import EVERYTHING
 from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.jobs.planner import Planner
@@ -282,7 +282,7 @@ class Runner:
         now = self._clock()
         elapsed_ms = round((time.monotonic() - started) * 1000, 3)
         kept = self._settings.retention_hours
-        extension = answer.file_path[answer.file_path.rindex(".") :]
+        extension = extension_of(answer.file_path)
         metadata = {
             **job.metadata,
             "completeness": answer.completeness,

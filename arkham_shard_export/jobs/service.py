@@ -19,7 +19,7 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.files import FileStore, download_name
+from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.migrations import migrate
@@ -188,7 +188,7 @@ class JobService:
             raise FileMissing("This job has no file in the store; run the export again.")
         path = self.files.locate(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job.target, job.created_at or self._clock(), job.id, path.suffix
+            job.target, job.created_at or self._clock(), job.id, extension_of(path.name)
         )
         return job, path, name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from arkham_shard_export.pipeline.portions import parts_of, rules_of
 from arkham_shard_export.pipeline.request import ExportRequest, check_size
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Helpers, Part, Portions, Section, Source
+from arkham_shard_export.sinks.compressing import compressed, compressed_extension
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, the records done and the records expected."""
@@ -60,8 +61,8 @@ def export(
         sections = _flattened(sections, expected, adjustments, progress, check)
     document = document_of(request, source, sections, exported_at)
     written: dict[str, int] = {}
-    with closing(writer_class(request.format)()) as writer:
-        writer.begin(document, sink, adjustments)
+    with writing(request, sink) as (writer, output):
+        writer.begin(document, output, adjustments)
         for section in sections:
             written[section.name] = 0
             writer.begin_section(section)
@@ -76,12 +77,25 @@ def export(
         writer.end()
     return Outcome(
         record_count=writer.written,
-        file_extension=writer.file_extension,
+        file_extension=compressed_extension(writer.file_extension, request.options.compression),
         snapshot_at=document.snapshot_at,
         consistent=source.consistent,
         completeness=completeness(sections, writer, written),
         adjustments=adjustments.report(),
     )
+
+
+@contextmanager
+def writing(request: ExportRequest, sink: Sink) -> Iterator[tuple[Writer, Sink]]:
+    """The request's writer, and what it is to write to; when the block has ended, all is in `sink`."""
+    writer = writer_class(request.format)()
+    with (
+        compressed(
+            sink, request.options.compression, lambda: f"{request.target}{writer.file_extension}"
+        ) as output,
+        closing(writer),
+    ):
+        yield writer, output
 
 
 def _write(
@@ -121,13 +135,13 @@ def _parts(
 def document_of(
     request: ExportRequest, source: Source, sections: Sequence[Section], exported_at: datetime
 ) -> Document:
-    """What a writer is told of an export."""
+    """What a writer is told of an export: not how its bytes are compressed, so that they are the same without."""
     return Document(
         target=request.target,
         exported_at=exported_at.isoformat(),
         snapshot_at=source.snapshot_at.isoformat(),
         filters=request.given_filters,
-        options=asdict(request.options),
+        options={name: value for name, value in asdict(request.options).items() if name != "compression"},
         sections=sections,
         include_metadata=request.options.include_metadata,
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.nesting import Nesting
-from arkham_shard_export.pipeline.export import document_of
+from arkham_shard_export.pipeline.export import document_of, writing
 from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.records import Adjustments, Batch, Section, Source
@@ -19,7 +17,10 @@ from arkham_shard_export.sinks.measure import MeasuringSink
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`estimated_record_count` is counted, not guessed; the size in bytes is extrapolated from the records shown."""
+    """`estimated_record_count` is counted, not guessed; the size in bytes is extrapolated from the records shown.
+
+    That of a compressed file is rather too large: few records compress less well than many.
+    """
 
     format: str
     target: str
@@ -59,8 +60,8 @@ def _size(
     planned = [
         replace(section, matched=rows, skips=()) for section, rows in zip(sections, counts, strict=True)
     ]
-    with closing(writer_class(request.format)()) as writer:
-        writer.begin(document_of(request, source, planned, exported_at), sink, Adjustments())
+    with writing(request, sink) as (writer, output):
+        writer.begin(document_of(request, source, planned, exported_at), output, Adjustments())
         for section, read in zip(planned, batches, strict=True):
             writer.begin_section(section)
             for batch in read:

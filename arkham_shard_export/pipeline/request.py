@@ -16,10 +16,12 @@ from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.periods import PERIODS
 from arkham_shard_export.records import Section
 from arkham_shard_export.schema import Filter, Layout, Table, Target
+from arkham_shard_export.sinks.compressing import COMPRESSIONS, NONE
 from arkham_shard_export.sources.dialects import Catalog
 from arkham_shard_export.sources.selection import Extent, Selection
 
 GROUPINGS = (*PERIODS, "entity")
+COMPRESSION_CHOICES = (NONE, *COMPRESSIONS)
 MAX_FILTER_VALUES = 1000
 MAX_TEXT_LENGTH = 1000
 MAX_RECORDS = 2**63 - 1
@@ -300,6 +302,8 @@ def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
         return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", ("asc", "desc"))
     elif name == "group_by" and value not in GROUPINGS:
         return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", GROUPINGS)
+    elif name == "compression" and value not in COMPRESSION_CHOICES:
+        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", COMPRESSION_CHOICES)
     elif name == "sort_by" and not isinstance(value, str):
         return FieldProblem(field, value, f"{field} must be the name of a column, not {_shown(value)}.")
     return None
@@ -341,6 +345,9 @@ def _misapplied(
     if spec is not None and "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
         message = f"Option spreadsheet_safe does not apply to {spec.name}."
         problems.append(FieldProblem("options.spreadsheet_safe", options.spreadsheet_safe, message))
+    if spec is not None and (reason := _incompressible(target, spec, options)) is not None:
+        valid = (NONE, "zip") if spec.file_per_table else (NONE,)
+        problems.append(FieldProblem("options.compression", options.compression, reason, valid))
     if (
         spec is not None
         and options.flatten
@@ -371,6 +378,21 @@ def _misapplied(
         message = "Option sort_order needs sort_by: without it records come as they are stored."
         problems.append(FieldProblem("options.sort_order", "desc", message, tuple(sortable)))
     return problems
+
+
+def _incompressible(target: Target, spec: FormatSpec, options: ExportOptions) -> str | None:
+    """Why the file cannot be compressed as asked for, or None."""
+    if options.compression == NONE:
+        return None
+    if spec.compressed:
+        return f"Option compression does not apply to {spec.name}, which is compressed already."
+    asked = (options.include_conflicts, options.include_gaps, options.group_by is not None)
+    if spec.file_per_table and options.compression != "zip" and len(target.sets) + sum(asked) > 1:
+        return (
+            f"Option compression cannot be {_shown(options.compression)} here: several tables as {spec.name} come as a "
+            "ZIP, which is compressed already."
+        )
+    return None
 
 
 def _is_grid(target: Target) -> bool:

@@ -117,6 +117,8 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("empty sort column", with_options(sort_by=""), ("sorted by", "confidence")),
     ("sort order true", with_options(sort_by="id", sort_order=True), ("sort_order", "asc", "desc")),
     ("sort order null", with_options(sort_by="id", sort_order=None), ("sort_order", "asc", "desc")),
+    *((f"compression {value!r}", with_options(compression=value), ("compression", "none", "gzip", "zstd", "zip"))
+      for value in ("brotli", "GZIP", "", None, True, 9, ["gzip"], {})),
     ("group by list", {"format": "json", "target": "timeline", "options": {"group_by": ["day"]}}, ("group_by", "day", "entity")),
     ("group by false", {"format": "json", "target": "timeline", "options": {"group_by": False}}, ("group_by", "day", "entity")),
     *((f"filter {value!r}"[:40], with_filters(document_id=value), ("document_id", "text"))
@@ -170,6 +172,12 @@ MISAPPLIED: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
       for target, word in (("graph", "graph"), ("claims", "claims"), ("documents", "documents"), ("entities", "entities"), ("matrix", "matri"))),
     *((target, "csv", {"group_by": "day"}, ("group_by", target)) for target in ("graph", "claims", "entities")),
     *((target, "json", {"spreadsheet_safe": False}, ("spreadsheet_safe", "JSON")) for target in TARGETS),
+    *(("claims", format, {"compression": value}, ("compression", name, "compressed already", "none"))
+      for value in ("gzip", "zstd", "zip")
+      for format, name in (("xlsx", "Excel"), ("pdf", "PDF"), ("docx", "Word"))),
+    *((target, "csv", {"compression": value, **others}, ("compression", value, "several tables", "ZIP"))
+      for value in ("gzip", "zstd")
+      for target, others in (("graph", {}), ("timeline", {"include_gaps": True}), ("timeline", {"group_by": "day"}))),
     ("matrix", "csv", {"flatten": True}, ("flatten", "matri", "CSV")),
     *((target, format, {"sort_order": "desc"}, ("sort_order", "sort_by"))
       for target in ("documents", "entities", "claims", "graph", "matrix") for format in ("json", "csv")),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import hashlib
 import io
 import json
+import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +17,7 @@ from arkham_shard_export.peers import MATRICES
 from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost
+from tests.tools import needed
 
 csv.field_size_limit(1 << 30)
 ALL = list(TARGETS)
@@ -302,6 +306,74 @@ def test_spreadsheet_safety_can_be_switched_off(host: RunningHost) -> None:
     for row in rows:
         assert row[header.index("text")] == (texts[row[0]] or "")
     assert job["metadata"]["adjustments"] == []
+
+
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "zstd": lambda data: (
+        subprocess.run([needed("zstd", "zstd"), "-dc"], input=data, capture_output=True, check=True).stdout
+    ),
+    "zip": lambda data: zipfile.ZipFile(io.BytesIO(data)).read(
+        zipfile.ZipFile(io.BytesIO(data)).namelist()[0]
+    ),
+}
+MEDIA = {
+    "gzip": (".gz", "application/gzip"),
+    "zstd": (".zst", "application/zstd"),
+    "zip": (".zip", "application/zip"),
+}
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+@pytest.mark.parametrize("compression", UNPACK)
+def test_a_compressed_export_holds_what_the_other_one_holds(
+    host: RunningHost, format: str, compression: str
+) -> None:
+    plain_job, plain = host.export("claims", format)
+    job, file = host.export("claims", format, options={"compression": compression})
+    extension, media_type = MEDIA[compression]
+    unpacked = UNPACK[compression](file.content)
+    if format == "csv":
+        assert unpacked == plain.content
+    else:
+        assert json.loads(unpacked)["records"] == json.loads(plain.content)["records"]
+        assert json.loads(unpacked)["options"] == json.loads(plain.content)["options"]
+    assert job["file_size"] == len(file.content) < plain_job["file_size"]
+    assert job["metadata"]["sha256"] == hashlib.sha256(file.content).hexdigest()
+    assert job["options"]["compression"] == compression
+    assert job["metadata"]["completeness"] == plain_job["metadata"]["completeness"]
+    assert job["metadata"]["adjustments"] == plain_job["metadata"]["adjustments"]
+    assert file.headers["content-type"] == media_type
+    assert "content-encoding" not in file.headers
+    name = job["metadata"]["file_name"]
+    assert name.endswith(f".{format}{extension}")
+    assert f'filename="{name}"' in file.headers["content-disposition"]
+    assert job["file_path"].endswith(f".{format}{extension}")
+
+
+def test_several_tables_as_csv_take_zip_for_what_they_are(host: RunningHost) -> None:
+    job, file = host.export("graph", "csv", options={"compression": "zip"})
+    assert file.content == host.export("graph", "csv")[1].content
+    assert job["metadata"]["file_name"].endswith(".zip")
+    assert ".csv.zip" not in job["metadata"]["file_name"]
+
+
+def test_several_matrices_are_a_zip_that_is_compressed_as_asked_for(host: RunningHost) -> None:
+    job, file = host.export("matrix", "csv", options={"compression": "gzip"})
+    assert job["metadata"]["file_name"].endswith(".zip.gz")
+    assert file.headers["content-type"] == "application/gzip"
+    assert gzip.decompress(file.content) == host.export("matrix", "csv")[1].content
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_a_preview_of_a_compressed_export_estimates_a_smaller_file(host: RunningHost, format: str) -> None:
+    sizes = {}
+    for compression in ("none", *UNPACK):
+        body = {"target": "claims", "format": format, "options": {"compression": compression}}
+        answer = host.client.post("/api/export/preview", json={**body, "max_preview_records": 50})
+        assert answer.status_code == 200, answer.text
+        sizes[compression] = answer.json()["estimated_file_size_bytes"]
+    assert all(0 < sizes[each] < sizes["none"] for each in UNPACK)
 
 
 def test_csv_columns_come_in_declared_order(host: RunningHost) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from arkham_shard_export.standalone.app import sole_server
 from arkham_shard_export.standalone.seed import seed_sqlite
+from tests.tools import needed
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,37 @@ def test_an_export_to_a_file_is_whole_and_one_to_a_pipe_leaves_the_pipe(
     )
     assert link.is_symlink()
     assert output.read_bytes() == read[0]
+
+
+@pytest.mark.parametrize(("compression", "program"), [("gzip", "gzip"), ("zstd", "zstd")])
+def test_a_compressed_export_goes_to_a_file_or_into_a_pipe(
+    compression: str, program: str, data_dir: Path, tmp_path: Path
+) -> None:
+    words = ("export", "claims", "--format", "csv", "--data", str(data_dir))
+    plain = run(*words).stdout
+    output = tmp_path / "claims.csv.x"
+    asked = (*words, "--option", f"compression={compression}")
+    ran = run(*asked, "-o", str(output))
+    assert (ran.returncode, b"ZIP" in ran.stderr) == (0, False)
+    assert output.read_bytes() == run(*asked).stdout
+    command = [needed(program, program), "-dc"]
+    unpacked = subprocess.run(command, input=output.read_bytes(), capture_output=True, check=True)
+    assert unpacked.stdout == plain
+
+
+def test_a_pipe_that_is_closed_ends_a_compressed_export_quietly(data_dir: Path) -> None:
+    words = ("export", "documents", "--format", "json", "--data", str(data_dir))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        ran = subprocess.run(
+            [sys.executable, "-m", "arkham_shard_export.cli", *words, "--option", "compression=gzip"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,51 @@ def test_spreadsheet_safe_applies_only_where_there_are_spreadsheets() -> None:
     assert check(options={"spreadsheet_safe": False}, format="csv")
 
 
+@pytest.mark.parametrize("value", ["brotli", "GZIP", "", None, True, 1, ["gzip"], {}])
+def test_an_unknown_compression_is_told_the_known_ones(value: object) -> None:
+    problem = refused(options={"compression": value})["options.compression"]
+    assert problem.valid == ("none", "gzip", "zstd", "zip")
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd", "zip"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_json_of_every_target_can_be_compressed(target: str, compression: str) -> None:
+    assert check(target, None, {"compression": compression}).options.compression == compression
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "zip"])
+@pytest.mark.parametrize("format", ["xlsx", "pdf", "docx"])
+def test_what_is_compressed_already_is_not_compressed_again(format: str, compression: str) -> None:
+    problem = refused(options={"compression": compression}, format=format)["options.compression"]
+    assert "is compressed already" in problem.message
+    assert problem.valid == ("none",)
+    assert check(options={"compression": "none"}, format=format)
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("graph", {}),
+        ("timeline", {"include_conflicts": True}),
+        ("timeline", {"include_gaps": True}),
+        ("timeline", {"group_by": "day"}),
+    ],
+)
+def test_several_tables_as_csv_are_a_zip_and_nothing_else(target: str, options: dict[str, Any]) -> None:
+    for compression in ("gzip", "zstd"):
+        asked = {**options, "compression": compression}
+        problem = refused(target, None, asked, format="csv")["options.compression"]
+        assert "several tables as CSV come as a ZIP" in problem.message
+        assert problem.valid == ("none", "zip")
+        assert check(target, None, asked)
+    assert check(target, None, {**options, "compression": "zip"}, format="csv")
+
+
+@pytest.mark.parametrize("target", ["claims", "timeline", "matrix"])
+def test_one_table_as_csv_can_be_compressed(target: str) -> None:
+    assert check(target, None, {"compression": "gzip"}, format="csv")
+
+
 def test_a_matrix_in_a_grid_cannot_be_flattened() -> None:
     assert set(refused("matrix", None, {"flatten": True}, "csv")) == {"options.flatten"}
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.errors import FileMissing, StoreFailed
-from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name, stem_of
+from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name, extension_of, stem_of
 from arkham_shard_export.sinks import file as file_sink
 from arkham_shard_export.sinks.file import FileSink, part_name
 from arkham_shard_export.sinks.measure import MeasuringSink
@@ -265,7 +265,14 @@ def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FileSt
     created = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
     assert store.folder(created) == FOLDER
     one, two, other = stem_of("job", 1), stem_of("job", 2), stem_of("job2", 1)
-    for name in (part_name(one), part_name(two), f"{one}.csv", "other.json", part_name(other)):
+    for name in (
+        part_name(one),
+        part_name(two),
+        f"{one}.csv",
+        f"{two}.json.zst",
+        "other.json",
+        part_name(other),
+    ):
         (store.root / FOLDER / name).write_text("x")
     store.remove_attempts("job", created, 2)
     assert files(store.root) == [f"{FOLDER}/{name}" for name in ("job.json", part_name(other), "other.json")]
@@ -278,4 +285,20 @@ def test_a_download_is_named_for_people() -> None:
 
 
 def test_every_kind_of_file_has_a_media_type() -> None:
-    assert set(MEDIA_TYPES) >= {".json", ".csv", ".zip"}
+    assert set(MEDIA_TYPES) >= {".json", ".csv", ".zip", ".csv.gz", ".json.zst", ".csv.zip", ".zip.gz"}
+    assert ".xlsx.gz" not in MEDIA_TYPES
+    assert MEDIA_TYPES[".csv.gz"] == "application/gzip"
+
+
+@pytest.mark.parametrize(
+    ("path", "extension"),
+    [
+        ("2026-11-22/job.1.csv", ".csv"),
+        ("2026-11-22/job.1.csv.gz", ".csv.gz"),
+        ("2026-11-22/job.1.zip", ".zip"),
+        ("2026-11-22/job.1.zip.zst", ".zip.zst"),
+        ("2026-11-22/job.1.odt", ".odt"),
+    ],
+)
+def test_the_extension_of_a_stored_file_is_known_from_its_name(path: str, extension: str) -> None:
+    assert extension_of(path) == extension

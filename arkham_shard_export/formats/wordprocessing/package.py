@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
-from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.archive import Archive
 from arkham_shard_export.formats.wordprocessing import contents, drawing
 from arkham_shard_export.formats.wordprocessing.front import footer, header
 from arkham_shard_export.formats.wordprocessing.page import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from arkham_shard_export.formats.archive import Archive
+from arkham_shard_export.archive import Archive
 from arkham_shard_export.formats.spool import Spool
 from arkham_shard_export.formats.workbook.sheets import Sheet
 from arkham_shard_export.formats.workbook.styles import styles_part
