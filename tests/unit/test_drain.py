@@ -78,9 +78,11 @@ def test_an_error_comes_out_at_a_later_write_and_nothing_more_is_put() -> None:
     drain = Drain(put)
     drain.write(DATA[:BLOCK_BYTES])
     put.has_refused.wait()
+    # It is put aside right after it was raised.
+    while drain._error is None:
+        assert drains()
     with pytest.raises(OSError, match="No space left"):
-        for _ in range(MANY):
-            drain.write(DATA[:BLOCK_BYTES])
+        drain.write(DATA[:BLOCK_BYTES])
     drain.abandon()
     assert put.taken == 1
     assert not drains()
