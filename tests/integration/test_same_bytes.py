@@ -326,3 +326,18 @@ def test_it_does_so_where_one_process_does_all_the_work(
 ) -> None:
     # What is cut off by a limit is known only once all is counted, when the crew has been hired.
     compare(location, format, target, () if "max_records" in options else (2,), filters, **options)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "bigint", "text", "uuid"])
+def test_long_texts_stand_beside_the_same_key_whatever_its_type(
+    kind: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE arkham_claims (id {kind}, text text)".encode())
+        key = "CAST(lpad(n::text, 32, '0') AS uuid)" if kind == "uuid" else f"CAST(n AS {kind})"
+        connection.execute(
+            f"INSERT INTO arkham_claims SELECT {key}, repeat('x', 40000) FROM generate_series(1, 40) n".encode()
+        )
+    in_portions(monkeypatch, 10)
+    location = PostgresLocation(postgres_url)
+    assert exported(location, "xlsx", "claims", processes=2) == exported(location, "xlsx", "claims")
