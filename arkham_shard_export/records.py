@@ -68,12 +68,39 @@ PORTION_ROWS = 10_000
 PORTIONED_FROM = 5 * PORTION_ROWS
 
 
+Part = tuple[bytes, int]
+"""Some rows of a section as a writer wants them in its file, and how many they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """What a writer of CSV (RFC 4180, CR LF) asks of a database that can write it too.
+
+    Texts that start with one of `formula_starts` get an apostrophe, unless they match `number`, a regular expression.
+    """
+
+    formula_starts: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """Records that may be read apart: `places`, one after another, hold all of them.
+
+    `copy` gives a portion as the database writes it, in parts; a None among them ends them early, and the rows that
+    follow must be read.
+    """
+
+    places: tuple[Portion, ...]
+    read: Callable[[Portion], Iterator[Batch]]
+    copy: Callable[[Delimited, Portion], Iterator[Part | None]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One table of the export. `read` may be called again and gives the same records (`columns`: only these).
 
-    `portions`, where there are any, hold all of its records in the order in which `read` gives them, and may be read
-    apart. `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
+    Where there are `portions`, `read` gives them one after another. `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
     (`counted` false), whose rows are derived from the records and not counted as records.
     """
 
@@ -84,7 +111,7 @@ class Section:
     skips: tuple[Skip, ...] = ()
     counted: bool = True
     layout: Layout = Layout.RECORDS
-    portions: tuple[Portion, ...] = ()
+    portions: Portions | None = None
 
     @property
     def expected(self) -> int | None:
@@ -95,9 +122,7 @@ class Section:
 class Helpers(Protocol):
     """Other processes that encode portions of a source's sections, over the same state of the data."""
 
-    def parts(
-        self, section: str, portions: Sequence[Portion]
-    ) -> Iterator[tuple[bytes, int] | dict[str, int]]:
+    def parts(self, section: str, portions: Sequence[Portion]) -> Iterator[Part | dict[str, int]]:
         """The parts of all portions in their order, each with its rows, and after each portion its adjustments."""
         ...
 

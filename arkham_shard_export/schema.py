@@ -9,7 +9,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What a column holds, whatever the database stores it as.
 
-    In a record a TIMESTAMP is ISO 8601 text with an offset, JSON is compact JSON text, RECORDS is a list of
+    In a record a TIMESTAMP is ISO 8601 text with an offset, JSON is valid JSON text on one line, RECORDS is a list of
     rows of `Column.columns`, RECORD is one such row or None, and VALUE is whatever stood in a JSON object: a text, a
     number, a boolean or a list.
     """

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol, TypeGuard, runtime_checkable
 
 from arkham_shard_export.ports import Sink
-from arkham_shard_export.records import Adjustments, Batch, Section
+from arkham_shard_export.records import Adjustments, Batch, Delimited, Section
 from arkham_shard_export.schema import Layout
 
 
@@ -82,6 +82,14 @@ class InParts(Protocol):
     def splice(self, part: bytes, rows: int) -> None:
         """Put a part of the section that has begun into the file: the same bytes as by `write` of its batch."""
         ...
+
+
+@runtime_checkable
+class TakesDelimited(Protocol):
+    """What a writer has besides if a database may write its rows."""
+
+    @staticmethod
+    def delimited(options: Mapping[str, Any]) -> Delimited: ...
 
 
 def in_parts(writer: object, layout: Layout) -> TypeGuard[InParts]:

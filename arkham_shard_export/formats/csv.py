@@ -16,7 +16,7 @@ from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.nesting import Nesting
 from arkham_shard_export.ports import Output, Sink
-from arkham_shard_export.records import Adjustments, Batch, Row, Section, columns_of
+from arkham_shard_export.records import Adjustments, Batch, Delimited, Row, Section, columns_of
 from arkham_shard_export.schema import Column, Kind, Layout
 
 _QUOTE, _QUOTES = '"', '""'
@@ -24,7 +24,8 @@ _TEXTS = frozenset({str, type(None)})
 _NUMBERS = frozenset({int, float, type(None)})
 _FORMULA_STARTS = frozenset("=+-@\t\r")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9]+")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""As PostgreSQL reads it too."""
 
 
 class CsvWriter:
@@ -99,6 +100,10 @@ class CsvWriter:
             return b"\r\n".join(lines)
 
         return encode
+
+    @staticmethod
+    def delimited(options: Mapping[str, Any]) -> Delimited:
+        return Delimited("".join(sorted(_FORMULA_STARTS)) if _is_guarded(options) else "", _NUMBER.pattern)
 
     def splice(self, part: bytes, rows: int) -> None:
         self._sink.write(part)

@@ -29,6 +29,7 @@ from arkham_shard_export.pipeline.crew import (
     Work,
     encode,
 )
+from arkham_shard_export.pipeline.portions import parts_of, rules_of
 from arkham_shard_export.ports import system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.sources.opening import join_snapshot
@@ -78,13 +79,13 @@ def _encode_portions(
 ) -> None:
     writer = writer_class(work.request.format)()
     assert isinstance(writer, InParts)
-    section, read = source.apart(assignment.section)
-    encode_batch = writer.encoder(section, work.request.target, asdict(work.request.options), adjustments)
+    options = asdict(work.request.options)
+    section, portions = source.apart(assignment.section)
+    encode_batch = writer.encoder(section, work.request.target, options, adjustments)
     for portion in assignment.portions[work.member :: work.members]:
         adjustments.counts.clear()
-        for batch in read(portion):
-            part = encode_batch(batch)
-            reports.write(encode(Part(len(batch), len(part))) + b"\n")
+        for part, rows in parts_of(portions, portion, encode_batch, rules_of(writer, options)):
+            reports.write(encode(Part(rows, len(part))) + b"\n")
             reports.write(part)
         _tell(reports, PortionDone(dict(adjustments.counts)))
 

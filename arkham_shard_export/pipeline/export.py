@@ -10,11 +10,12 @@ from typing import Any
 
 from arkham_shard_export.errors import Incomplete
 from arkham_shard_export.formats import writer_class
-from arkham_shard_export.formats.base import Document, Writer, in_parts
+from arkham_shard_export.formats.base import Document, InParts, Writer, in_parts
 from arkham_shard_export.pipeline.flatten import flattened
+from arkham_shard_export.pipeline.portions import parts_of, rules_of
 from arkham_shard_export.pipeline.request import ExportRequest, check_size
 from arkham_shard_export.ports import Sink
-from arkham_shard_export.records import Adjustments, Helpers, Section, Source
+from arkham_shard_export.records import Adjustments, Helpers, Part, Portions, Section, Source
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, the records done and the records expected."""
@@ -64,7 +65,7 @@ def export(
         for section in sections:
             written[section.name] = 0
             writer.begin_section(section)
-            for rows in _write(section, writer, source.helpers, adjustments):
+            for rows in _write(section, writer, document, source.helpers, adjustments):
                 check()
                 written[section.name] += rows
                 done += rows if section.counted else 0
@@ -84,20 +85,37 @@ def export(
 
 
 def _write(
-    section: Section, writer: Writer, helpers: Helpers | None, adjustments: Adjustments
+    section: Section, writer: Writer, document: Document, helpers: Helpers | None, adjustments: Adjustments
 ) -> Iterator[int]:
     """Writes the section; gives the number of rows after each batch."""
-    if helpers is not None and section.portions and in_parts(writer, section.layout):
-        for part in helpers.parts(section.name, section.portions):
-            if isinstance(part, dict):
-                adjustments.counts.update(part)
-            else:
-                writer.splice(*part)
-                yield part[1]
+    if section.portions is not None and in_parts(writer, section.layout):
+        for part in _parts(section, section.portions, writer, document, helpers, adjustments):
+            writer.splice(*part)
+            yield part[1]
     else:
         for batch in section.read(None):
             writer.write(batch)
             yield len(batch)
+
+
+def _parts(
+    section: Section,
+    portions: Portions,
+    writer: InParts,
+    document: Document,
+    helpers: Helpers | None,
+    adjustments: Adjustments,
+) -> Iterator[Part]:
+    if helpers is None:
+        encode = writer.encoder(section, document.target, document.options, adjustments)
+        for portion in portions.places:
+            yield from parts_of(portions, portion, encode, rules_of(writer, document.options))
+        return
+    for report in helpers.parts(section.name, portions.places):
+        if isinstance(report, dict):
+            adjustments.counts.update(report)
+        else:
+            yield report
 
 
 def document_of(

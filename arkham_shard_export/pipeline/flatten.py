@@ -66,7 +66,7 @@ def flattened(
         for batch in section.read(None):
             yield [flat(row) for row in batch]
 
-    return replace(section, columns=tuple(columns), read=read, portions=())
+    return replace(section, columns=tuple(columns), read=read, portions=None)
 
 
 def _spread_names(column: Column) -> set[str]:

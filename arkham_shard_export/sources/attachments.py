@@ -46,7 +46,7 @@ class Related:
             conditions.dialect.value(each.name, catalog[each.name], each.kind) for each in columns
         ]
         converters = ColumnConverters(canonical, lambda: conditions.snapshot.valid_text)
-        self._converters = [converters.converter(each.kind) for each in columns]
+        self._converters = [converters.converter(each) for each in columns]
         self._directed = len(relation.foreign_keys) > 1
         if self._directed:
             columns = beside((*columns, Column("direction")), 1)

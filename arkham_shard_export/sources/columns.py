@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from arkham_shard_export.schema import Kind
+from arkham_shard_export.schema import Column, Kind
 from arkham_shard_export.sources.values import Canonical
 
 ConvertColumn = Callable[[Sequence[Any]], Sequence[Any]]
@@ -27,7 +27,7 @@ _CANONICAL_TIMES = re.compile(
 
 
 class ColumnConverters:
-    """Converters of columns by kind; they count into the adjustments of `canonical`.
+    """Converters of columns; they count into the adjustments of `canonical`.
 
     `valid_text` says whether every text that comes now is valid Unicode, because a driver has decoded it strictly.
     """
@@ -36,14 +36,16 @@ class ColumnConverters:
         self._canonical = canonical
         self._valid_text = valid_text
 
-    def converter(self, kind: Kind) -> ConvertColumn:
-        convert = self._canonical.converter(kind)
-        is_canonical = self._check(kind)
-        if is_canonical is not None:
-            return lambda values: values if is_canonical(values) else list(map(convert, values))
-        if kind is Kind.JSON:
+    def converter(self, column: Column) -> ConvertColumn:
+        convert = self._canonical.converter(column)
+        if column.kind is Kind.JSON:
+            if column.in_text:
+                return lambda values: values if _compact(values) else list(map(convert, values))
             return lambda values: _compact(values) or list(map(convert, values))
-        return lambda values: list(map(convert, values))
+        is_canonical = self._check(column.kind)
+        if is_canonical is None:
+            return lambda values: list(map(convert, values))
+        return lambda values: values if is_canonical(values) else list(map(convert, values))
 
     def _check(self, kind: Kind) -> Callable[[Sequence[Any]], bool] | None:
         if kind in (Kind.TEXT, Kind.INTEGER, Kind.NUMBER):
@@ -67,10 +69,13 @@ def _are_times(values: Sequence[Any]) -> bool:
 
 
 def _compact(values: Sequence[Any]) -> Sequence[Any] | None:
-    """The values as compact JSON, or None where one of them needs a closer look."""
+    """The values as compact JSON, or None where one of them is not valid, or needs a closer look."""
     kinds = set(map(type, values))
     kinds.discard(_NOTHING)
-    if not kinds <= _TEXT or "\\u" in "".join(filter(None, values)):
+    if not kinds <= _TEXT:
+        return None
+    joined = "".join(filter(None, values))
+    if "\\u" in joined or "\n" in joined or "\r" in joined:
         return None
     try:
         return [None if value is None else msgspec.json.format(value, indent=-1) for value in values]

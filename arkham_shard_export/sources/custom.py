@@ -112,7 +112,7 @@ class CustomSource:
     def _read(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
         canonical = Canonical(self._adjustments)
         columns = [each for each in self._registered.columns if names is None or each.name in names]
-        converters = [(each.name, canonical.converter(each.kind)) for each in columns]
+        converters = [(each.name, canonical.converter(each)) for each in columns]
         left = self._selection.max_records
         for records in self._batches():
             chosen = records if left is None else records[:left]

@@ -17,12 +17,13 @@ from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import BATCH_ROWS
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of, column
-from arkham_shard_export.sources.snapshot import Query
+from arkham_shard_export.sources.snapshot import Line, Query
 
 CALL_TIMEOUT_SECONDS = 300.0
 
 
 class ServiceSnapshot:
+    copies_as = 0
     consistent = False
     valid_text = False
 
@@ -44,6 +45,9 @@ class ServiceSnapshot:
     def roughly(self, table: Table) -> int:
         """Only this process can read: nobody is to be hired."""
         return 0
+
+    def copy(self, _query: Query) -> Iterator[Line]:
+        raise NotImplementedError
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         call = asyncio.run_coroutine_threadsafe(self._database.fetch_all(sql, list(params)), self._loop)

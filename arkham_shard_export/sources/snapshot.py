@@ -38,6 +38,9 @@ class Query:
         return text, [*self.params, *(self.order_params if self.order else ())]
 
 
+Line = bytes | bytearray | memoryview
+
+
 class Snapshot(Protocol):
     """Every read sees the same state (`consistent`), that of the moment `taken_at`. Errors are SourceFailed."""
 
@@ -73,6 +76,15 @@ class Snapshot(Protocol):
 
     def stream_sql(self, sql: str, params: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
         """As `stream`, for a statement that is not a plain read of one table."""
+        ...
+
+    @property
+    def copies_as(self) -> int:
+        """The version of the PostgreSQL server whose COPY writes what `copy` gives; 0 where there is none."""
+        ...
+
+    def copy(self, query: Query) -> Iterator[Line]:
+        """The rows as lines of CSV that end with LF. If it is not read to its end, the rest is thrown away."""
         ...
 
     def close(self) -> None: ...

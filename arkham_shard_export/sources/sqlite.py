@@ -21,7 +21,7 @@ from arkham_shard_export.records import BATCH_ROWS, Portion
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, SqliteDialect, catalog_of, quoted
 from arkham_shard_export.sources.location import SqliteLocation
-from arkham_shard_export.sources.snapshot import Hire, Query, alone
+from arkham_shard_export.sources.snapshot import Hire, Line, Query, alone
 
 LOCK_TIMEOUT_SECONDS = 30.0
 LOCK_WAIT_MS = 20
@@ -57,6 +57,7 @@ def _connect(location: SqliteLocation, mode: str) -> sqlite3.Connection:
 class SqliteSnapshot:
     """Reads on a read-only connection of its own, inside one transaction from opening to closing."""
 
+    copies_as = 0
     consistent = True
 
     def __init__(
@@ -132,6 +133,9 @@ class SqliteSnapshot:
     def roughly(self, table: Table) -> int:
         first, last = self.stretch(table) or (1, 0)
         return last - first + 1
+
+    def copy(self, _query: Query) -> Iterator[Line]:
+        raise NotImplementedError
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

@@ -12,8 +12,11 @@ from arkham_shard_export.records import (
     Adjustments,
     Batch,
     Columns,
+    Delimited,
     Helpers,
+    Part,
     Portion,
+    Portions,
     Section,
     Skip,
 )
@@ -28,6 +31,7 @@ from arkham_shard_export.sources.attachments import (
     beside,
 )
 from arkham_shard_export.sources.columns import ColumnConverters
+from arkham_shard_export.sources.copying import copied_parts, copied_values
 from arkham_shard_export.sources.dialects import read_columns
 from arkham_shard_export.sources.matrix import SCORES, matrix_scores
 from arkham_shard_export.sources.selection import Conditions, Extent, Selection, count
@@ -110,11 +114,11 @@ class TableSource:
         if (undated := self._conditions.undated(record_set)) is not None:
             self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
         columns, read = self._reading(record_set)
-        portions = self._portions(record_set, included) if limit is None or included <= limit else ()
+        places = self._places(record_set, included) if limit is None or included <= limit else ()
 
         def read_all(names: Sequence[str] | None = None) -> Iterator[Batch]:
-            for portion in portions or (None,):
-                yield from read(names, None if portions else limit, portion)
+            for portion in places or (None,):
+                yield from read(names, None if places else limit, portion)
 
         section = Section(
             record_set.name,
@@ -123,16 +127,16 @@ class TableSource:
             matched,
             tuple(skips),
             layout=record_set.layout,
-            portions=portions,
+            portions=self._portions(record_set, columns, read, places) if places else None,
         )
         return section, left
 
-    def apart(self, name: str) -> tuple[Section, Callable[[Portion], Iterator[Batch]]]:
-        """A section without its counts, and what reads one of the portions that another source has found in it."""
+    def apart(self, name: str) -> tuple[Section, Portions]:
+        """A section without its counts, and what reads the portions that another source has found in it."""
         record_set = next(each for each in self._target.sets if each.name == name)
         columns, read = self._reading(record_set)
         section = Section(name, columns, lambda names: read(names, None, None), layout=record_set.layout)
-        return section, lambda portion: read(None, None, portion)
+        return section, self._portions(record_set, columns, read, ())
 
     def _reading(self, record_set: RecordSet) -> tuple[tuple[Column, ...], Read]:
         """The columns of a section, and what reads them: all or some, up to a limit, of a portion or the whole."""
@@ -149,7 +153,27 @@ class TableSource:
 
         return columns, read
 
-    def _portions(self, record_set: RecordSet, included: int) -> tuple[Portion, ...]:
+    def _portions(
+        self,
+        record_set: RecordSet,
+        columns: tuple[Column, ...],
+        read: Read,
+        places: tuple[Portion, ...],
+    ) -> Portions:
+        catalog = self._conditions.catalog(record_set.table) or {}
+        version = self._snapshot.copies_as
+
+        def copy(rules: Delimited, portion: Portion) -> Iterator[Part | None]:
+            values = copied_values(columns, catalog, rules, version)
+            if values is None:
+                return iter((None,))
+            query = self._conditions.query(record_set, None, values, portion)
+            return copied_parts(self._snapshot.copy(query), self._adjustments)
+
+        own = all(each.name in catalog for each in columns)
+        return Portions(places, lambda portion: read(None, None, portion), copy if version and own else None)
+
+    def _places(self, record_set: RecordSet, included: int) -> tuple[Portion, ...]:
         """Stretches of the table that hold PORTION_ROWS on average; none where it is read as a whole, or in order."""
         if included < PORTIONED_FROM or self._conditions.order(record_set)[0]:
             return ()
@@ -172,7 +196,7 @@ class TableSource:
             return
         dialect = self._conditions.dialect
         catalog = self._conditions.catalog(record_set.table) or {}
-        converters = [self._columns.converter(each.kind) for each in columns]
+        converters = [self._columns.converter(each) for each in columns]
         values = tuple(dialect.value(each.name, catalog[each.name], each.kind) for each in columns) or ("1",)
         for rows in self._snapshot.stream(self._conditions.query(record_set, limit, values, portion)):
             read = zip(*rows, strict=True) if converters else ()
@@ -235,4 +259,4 @@ class TableSource:
             self._adjustments,
         )
         # Helpers know the sections of the target; this is none of them.
-        return replace(source.sections()[0], matched=None, counted=False, portions=())
+        return replace(source.sections()[0], matched=None, counted=False, portions=None)

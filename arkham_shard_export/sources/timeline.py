@@ -100,7 +100,7 @@ class Annexes:
     def _conflicts(self) -> Iterator[Batch]:
         catalog = self._conditions.catalog(TIMELINE_CONFLICTS) or {}
         columns = self.conflict_columns()
-        converters = [self._canonical.converter(each.kind) for each in columns]
+        converters = [self._canonical.converter(each) for each in columns]
         values = tuple(self._dialect.value(each.name, catalog[each.name], each.kind) for each in columns)
         where = self._conditions.visible(TIMELINE_CONFLICTS)
         order, order_params = self._conditions.order_by(TIMELINE_CONFLICTS, ("created_at",))

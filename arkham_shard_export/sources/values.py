@@ -20,7 +20,7 @@ import msgspec
 
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.records import Adjustments
-from arkham_shard_export.schema import Kind
+from arkham_shard_export.schema import Column, Kind
 
 Convert = Callable[[Any], Any]
 
@@ -76,6 +76,16 @@ def clean_text(text: str, adjustments: Adjustments) -> str:
     return text
 
 
+def _compact(text: str) -> str | None:
+    """The JSON without spaces between its tokens; None where it is not JSON that every reader takes."""
+    try:
+        if "\\u" in text:
+            msgspec.json.encode(json.loads(text, parse_int=str, parse_float=str))
+        return msgspec.json.format(text, indent=-1)
+    except (ValueError, RecursionError):
+        return None
+
+
 class Canonical:
     """Converters by column kind; all of them count into the same adjustments."""
 
@@ -90,8 +100,10 @@ class Canonical:
             Kind.JSON: self.json,
         }
 
-    def converter(self, kind: Kind) -> Convert:
-        return self._by_kind[kind]
+    def converter(self, column: Column) -> Convert:
+        if column.kind is Kind.JSON and column.in_text:
+            return self.written_json
+        return self._by_kind[column.kind]
 
     def scalar(self, value: Any) -> Any:
         if value is None or type(value) is int or type(value) is bool:
@@ -137,13 +149,13 @@ class Canonical:
                 return self._repaired(value)
             except RecursionError:
                 raise SourceFailed("A record holds JSON that is nested too deeply to be carried.") from None
-        try:
-            if "\\u" not in value:
-                return msgspec.json.format(value, indent=-1)
-            msgspec.json.encode(json.loads(value, parse_int=str, parse_float=str))
-            return msgspec.json.format(value, indent=-1)
-        except (ValueError, RecursionError):
-            return self._doubtful(value)
+        return _compact(value) or self._doubtful(value)
+
+    def written_json(self, value: Any) -> str | None:
+        """JSON that is kept as text is carried as it was written, if that is valid and on one line."""
+        if type(value) is str and "\n" not in value and "\r" not in value and _compact(value):
+            return value
+        return self.json(value)
 
     def _doubtful(self, text: str) -> str:
         """Text that strict readers refuse: repaired where Python can read it (NaN, half a surrogate pair), else text."""

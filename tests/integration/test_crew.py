@@ -391,7 +391,8 @@ def test_closing_the_source_midway_ends_all_members(claims: SqliteLocation, crew
     source = opening(claims)
     (section,) = source.sections()
     assert source.helpers is not None
-    parts = source.helpers.parts(section.name, section.portions)
+    assert section.portions is not None
+    parts = source.helpers.parts(section.name, section.portions.places)
     next(parts)
     assert not gone(crews)
     source.close()
@@ -482,7 +483,7 @@ def test_nobody_is_hired_for_small_tables_and_custom_sources(
     monkeypatch.setattr(run, "Crew", None)
     with closing(opening(place.location, target=place.target)) as source:
         assert source.helpers is None
-        assert [section.portions for section in source.sections()] == [()]
+        assert [section.portions for section in source.sections()] == [None]
     assert CustomSource.helpers is None
 
 
@@ -534,7 +535,8 @@ def test_a_slow_file_holds_no_more_than_it_may(
     with closing(opening(claims)) as source:
         (section,) = source.sections()
         assert source.helpers is not None
-        for part in source.helpers.parts(section.name, section.portions):
+        assert section.portions is not None
+        for part in source.helpers.parts(section.name, section.portions.places):
             if not isinstance(part, dict):
                 largest = max(largest, len(part[0]))
                 rows += part[1]
@@ -555,9 +557,12 @@ def ids(location: Location, crews: list[Crew]) -> list[str]:
         alone = [record[0] for batch in section.read(None) for record in batch]
         apart = section
         if section.portions:
-            apart, read = source.apart(section.name)
+            apart, portions = source.apart(section.name)
             read_apart = [
-                record[0] for portion in section.portions for batch in read(portion) for record in batch
+                record[0]
+                for portion in section.portions.places
+                for batch in portions.read(portion)
+                for record in batch
             ]
             assert read_apart == alone
         assert apart.columns == section.columns
@@ -719,8 +724,9 @@ def test_portions_together_are_all_records_once_in_their_order(
             (section,) = source.sections()
             expected = [str(number) for number in sorted(rowids)]
             assert [record[0] for batch in section.read(None) for record in batch] == expected
-            _, read = source.apart("records")
-            apart = [record[0] for each in section.portions for batch in read(each) for record in batch]
+            _, portions = source.apart("records")
+            places = section.portions.places if section.portions else ()
+            apart = [record[0] for each in places for batch in portions.read(each) for record in batch]
             assert apart == expected
-            assert len(section.portions) <= -(-len(rowids) // rows)
-            assert bool(section.portions) == bool(rowids)
+            assert len(places) <= -(-len(rowids) // rows)
+            assert bool(places) == bool(rowids)

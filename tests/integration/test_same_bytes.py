@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
 from itertools import cycle
@@ -31,6 +32,7 @@ from tests.integration.crews import exported, in_portions
 from tests.readers import sheets
 from tests.unit.case import Case, opened
 
+export_module = sys.modules["arkham_shard_export.pipeline.export"]
 SEEDED = 260
 PORTION_ROWS = 30
 FORMATS = ("csv", "json", "xlsx")
@@ -164,7 +166,20 @@ def spoil_postgres(url: str) -> None:
                 ],
             )
         execute("DELETE FROM arkham_claims WHERE id = ANY(%s)", [ids[-90:-40]])
-        execute("UPDATE arkham_frame.documents SET filename = '=cmd|' || filename WHERE length(id) % 2 = 0")
+        keys = [row[0] for row in execute("SELECT id FROM arkham_frame.documents ORDER BY ctid")]
+        for place, (key, text) in enumerate(zip(keys, texts + texts, strict=False)):
+            values = [
+                text,
+                texts[(place + 7) % len(texts)],
+                moments[place % 6],
+                json.dumps([text, numerics[place % 7]]),
+                key,
+            ]
+            execute(
+                "UPDATE arkham_frame.documents SET filename = %s, error = %s, created_at = %s, metadata = %s"
+                " WHERE id = %s",
+                values,
+            )
         for number in range(80):
             execute(
                 "INSERT INTO arkham_graph.graphs (id, project_id) VALUES (%s, %s)",
@@ -210,6 +225,7 @@ def by_values(patch: pytest.MonkeyPatch) -> None:
     def record(names: Any) -> Any:
         return lambda *values: dict(zip(names, values, strict=True))
 
+    patch.setattr(export_module, "rules_of", lambda _writer, _options: None)
     patch.setattr(ColumnConverters, "converter", converter)
     patch.setattr(csv_format.Cells, "encoder", cells)
     patch.setattr(nesting, "_record", record)
@@ -290,6 +306,10 @@ def test_the_fast_path_gives_the_bytes_and_the_account_of_the_simple_path(
 
 VARIANTS: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
     ("csv", "claims", {}, {"include_relationships": False}),
+    ("csv", "claims", {}, {"include_relationships": False, "spreadsheet_safe": False}),
+    ("csv", "documents", {}, {"include_relationships": False}),
+    ("csv", "documents", {}, {"include_relationships": False, "spreadsheet_safe": False}),
+    ("csv", "graph", {}, {"include_relationships": False}),
     ("json", "entities", {}, {"include_relationships": False}),
     ("xlsx", "documents", {}, {"include_relationships": False}),
     ("csv", "claims", {}, {"spreadsheet_safe": False}),

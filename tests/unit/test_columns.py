@@ -47,8 +47,8 @@ def same(one: Any, other: Any) -> bool:
 @example(values=[10**400, 1.5])
 def test_a_column_is_converted_as_its_values_are(kind: Kind, values: list[Any]) -> None:
     one, other = Adjustments(), Adjustments()
-    converted = ColumnConverters(Canonical(one)).converter(kind)(values)
-    convert = Canonical(other).converter(kind)
+    converted = ColumnConverters(Canonical(one)).converter(Column("c", kind))(values)
+    convert = Canonical(other).converter(Column("c", kind))
     expected = [convert(value) for value in values]
     assert len(converted) == len(expected)
     assert all(map(same, converted, expected))

@@ -120,7 +120,7 @@ def records_of_everything(draw: st.DrawFn) -> list[Any]:
 def canonical(records: list[Any]) -> tuple[list[Row], Adjustments]:
     """The rows as a source would give them, with ids that any reader finds again."""
     adjustments = Adjustments()
-    converters = [Canonical(adjustments).converter(kind) for kind in SCALARS.values()]
+    converters = [Canonical(adjustments).converter(Column("c", kind)) for kind in SCALARS.values()]
 
     def row(id: str, values: list[Any]) -> Row:
         return [id, *(convert(value) for convert, value in zip(converters, values, strict=True))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arkham_shard_export.formats.report.blocks import Block, Cell, Facts, Heading, Item, Paragraph, Table
-from arkham_shard_export.formats.typesetting.breaking import break_places
+from arkham_shard_export.formats.typesetting.breaking import LONGEST_CHARACTER, break_places
 from arkham_shard_export.formats.typesetting.fonts import font_folders
 from arkham_shard_export.formats.typesetting.markup import Markup
 from arkham_shard_export.records import Adjustments
@@ -115,6 +116,12 @@ def test_breaks_are_in_order_within_the_text_and_lose_nothing(text: str, run: in
     places = break_places(text, run)
     assert places == sorted(set(places))
     assert all(0 < place < len(text) for place in places)
+
+
+def test_a_letter_with_thousands_of_marks_is_broken_all_the_same() -> None:
+    """Typst cannot draw a character of 64 KiB, nor a PDF say what it stands for."""
+    places = break_places("a" + "\u0300" * 40_000, 45)
+    assert max(end - start for start, end in pairwise([0, *places, 40_001])) <= 45 + LONGEST_CHARACTER
 
 
 def test_a_break_never_parts_a_letter_from_its_mark() -> None:

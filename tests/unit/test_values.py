@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.periods import parse_instant
 from arkham_shard_export.records import Adjustments
-from arkham_shard_export.schema import Kind
+from arkham_shard_export.schema import Column, Kind
 from arkham_shard_export.sources.values import Canonical, canonical_timestamp, clean_text
 from tests.unit.memory import JSON_VALUES, no_constant
 
@@ -221,7 +221,7 @@ def test_any_text_is_valid_utf_8_afterwards_and_as_long_as_before(text: str) -> 
 )
 def test_a_number_that_is_not_finite_becomes_null_and_is_counted(value: Any) -> None:
     canonical = Counting()
-    assert canonical.converter(Kind.NUMBER)(value) is None
+    assert canonical.converter(Column("c", Kind.NUMBER))(value) is None
     assert canonical.counts == {"non_finite_number": 1}
 
 
@@ -231,7 +231,7 @@ def test_a_number_that_is_not_finite_becomes_null_and_is_counted(value: Any) -> 
 )
 def test_a_finite_number_stays_the_number_it_is(value: Any) -> None:
     canonical = Counting()
-    carried = canonical.converter(Kind.NUMBER)(value)
+    carried = canonical.converter(Column("c", Kind.NUMBER))(value)
     assert (type(carried), str(carried)) == (type(value), str(value))
     assert canonical.counts == {}
 
@@ -261,12 +261,12 @@ def test_a_list_in_a_text_column_is_compact_json() -> None:
     [(0, False), (1, True), (False, False), (True, True), (0.0, False), (Decimal(1), True)],
 )
 def test_a_boolean_column_holds_true_and_false_whatever_the_database_says(value: Any, carried: bool) -> None:
-    assert Counting().converter(Kind.BOOLEAN)(value) is carried
+    assert Counting().converter(Column("c", Kind.BOOLEAN))(value) is carried
 
 
 @pytest.mark.parametrize("value", [None, 2, -1, "yes", ""])
 def test_what_is_neither_0_nor_1_in_a_boolean_column_is_carried_as_it_is(value: Any) -> None:
-    assert Counting().converter(Kind.BOOLEAN)(value) == value
+    assert Counting().converter(Column("c", Kind.BOOLEAN))(value) == value
 
 
 # JSON

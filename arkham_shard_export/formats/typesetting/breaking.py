@@ -10,18 +10,24 @@ from unicodedata import category, combining
 
 # Thai, Lao, Burmese, Khmer, and what is written without spaces in East Asia.
 _BREAKS_ITSELF = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
+LONGEST_CHARACTER = 120
+"""A letter with so many marks is no letter."""
 _VIRAMA = 9
 _JOINERS = "\u200c\u200d"
 
 
 def break_places(text: str, run: int) -> list[int]:
-    """Places in words of more than `run` characters, about as far apart, none of them within a character as it is read."""
+    """Places in words of more than `run` characters, about as far apart, none of them within a character as it is read.
+
+    Unless that is longer than LONGEST_CHARACTER: a PDF tells readers no more of what one glyph stands for.
+    """
     places: list[int] = []
     for word in _long_words(run).finditer(text):
         start, end = word.span()
         place = start + run
         while place < end:
-            while place < end and not _may_break(text, place):
+            latest = min(end, place + LONGEST_CHARACTER)
+            while place < latest and not _may_break(text, place):
                 place += 1
             if place < end:
                 places.append(place)
