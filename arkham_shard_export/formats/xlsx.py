@@ -6,6 +6,7 @@ Everything is streamed; sheets that are written beside another wait in scratch f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -153,7 +154,9 @@ class XlsxWriter:
         if self._long is None:
             self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside)
             self._long_rows = RowEncoder(_LONG_TEXT, self._adjustments)
-        key = short(long.key) if isinstance(long.key, str) else long.key
+        key = Decimal(long.key) if long.decimal else long.key
+        if isinstance(key, str):
+            key = short(key)
         rows: Batch = [
             [sheet, number, key, short(long.column), part_number, part]
             for part_number, part in enumerate(parts_of(long.text), 1)

@@ -6,6 +6,7 @@ one process would have written them.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections import deque
@@ -51,7 +52,7 @@ class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The snapshot is open."""
+    """Said when the member can begin, and when the snapshot is open."""
 
 
 class Part(msgspec.Struct, frozen=True, tag="part"):
@@ -80,12 +81,25 @@ _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
 class Crew:
-    """Members are started at once and end with `close`, at the latest with the process that started them."""
+    """Members end with `close`, at the latest with the process that started them.
+
+    All can begin when it is made: none is still starting while writers are held off. CrewFailed if one cannot.
+    """
 
     def __init__(self, request: ExportRequest, target: Target, location: Location, members: int) -> None:
-        self._members = [
-            _Member(Work(request, target, location, member, members)) for member in range(members)
-        ]
+        self._members: list[_Member] = []
+        try:
+            for member in range(members):
+                self._members.append(_Member(Work(request, target, location, member, members)))
+            for started in self._members:
+                started.expect_ready()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise CrewFailed(
+                    f"A process that shares this export's work cannot be started: {os.strerror(error.errno or 0)}."
+                ) from error
+            raise
 
     @property
     def pids(self) -> list[int]:
@@ -175,6 +189,9 @@ class _Member:
         assert self._process.stdout is not None
         try:
             _receive(self._process.stdout, self._inbox)
+        except (msgspec.DecodeError, MemoryError):
+            # Nobody listens any more: it would wait for ever, and whoever waits for its end with it.
+            self._process.kill()
         finally:
             self._inbox.close()
 

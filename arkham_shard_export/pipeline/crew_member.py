@@ -55,8 +55,12 @@ def main() -> None:
 
 def _serve(lines: Iterable[bytes], reports: IO[bytes]) -> None:
     orders = map(_orders.decode, lines)
-    work, begin = next(orders, None), next(orders, None)
-    if not isinstance(work, Work) or not isinstance(begin, Begin):
+    work = next(orders, None)
+    if not isinstance(work, Work):
+        return
+    _tell(reports, Ready())
+    begin = next(orders, None)
+    if not isinstance(begin, Begin):
         return
     adjustments = Adjustments()
     snapshot = join_snapshot(work.location, begin.shared, system_clock)

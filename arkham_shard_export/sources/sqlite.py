@@ -127,9 +127,8 @@ class SqliteSnapshot:
         except sqlite3.OperationalError:
             # A view, or a table without rowids.
             return None
-        return (
-            (first, last) if isinstance(first, int) and "_rowid_" not in (self.catalog(table) or {}) else None
-        )
+        own = {name.lower() for name in self.catalog(table) or {}}
+        return (first, last) if isinstance(first, int) and "_rowid_" not in own else None
 
     def roughly(self, table: Table) -> int:
         first, last = self.stretch(table) or (1, 0)

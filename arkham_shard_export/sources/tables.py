@@ -258,4 +258,5 @@ class TableSource:
             replace(self._extent, annexes=False),
             self._adjustments,
         )
-        return replace(source.sections()[0], matched=None, counted=False)
+        # Helpers know the sections of the target; this is none of them.
+        return replace(source.sections()[0], matched=None, counted=False, portions=None)

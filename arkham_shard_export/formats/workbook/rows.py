@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,8 @@ class LongText(msgspec.Struct, frozen=True, array_like=True):
     key: Any
     column: str
     text: str
+    decimal: bool = False
+    """Whether the key is a Decimal, which is told from a text no more once it has been sent."""
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True):
@@ -76,7 +79,8 @@ class RowEncoder:
     def keep(self, column: str, text: str) -> str:
         """Sets a text aside that is too long for its cell, and gives what the cell says instead."""
         self._adjustments.add("long_text")
-        self._long_texts.append(LongText(*self._row, column, text))
+        row, key = self._row
+        self._long_texts.append(LongText(row, key, column, text, isinstance(key, Decimal)))
         return cut(text)
 
     def _by_columns(self, columns: Sequence[Sequence[Any]]) -> list[bytes]:
