@@ -138,7 +138,7 @@ def _float(column_type: str) -> _Make:
 
 def _numeric(name: str, _rules: Delimited) -> Copied:
     text = f"CAST({name} AS text)"
-    return Copied(text, doubt=f"NOT (abs({name}) < 1e15 AND {text} !~ '^-?0[.]000000')")
+    return Copied(text, doubt=f"NOT (abs({name}) < 1e15 AND {text} !~ '^-{{0,1}}0[.]000000')")
 
 
 _MAKERS: Mapping[str, _Make] = {

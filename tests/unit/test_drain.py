@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from arkham_shard_export.archive import Archive
 from arkham_shard_export.drain import BLOCK_BYTES, Abandoned, Drain
-from arkham_shard_export.formats.archive import Archive
 from tests.unit.memory import MemorySink
 
 MANY = 40
