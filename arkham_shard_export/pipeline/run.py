@@ -63,7 +63,9 @@ def open_source(
 
 def _is_large(request: ExportRequest, target: Target, snapshot: Snapshot) -> bool:
     """Whether the tables may hold so many records that they come in portions, and the format is encoded in parts."""
-    if request.options.flatten or request.options.sort_by is not None:
+    options = request.options
+    few = options.max_records is not None and options.max_records < PORTIONED_FROM
+    if few or options.flatten or options.sort_by is not None:
         return False
     return any(
         not each.order

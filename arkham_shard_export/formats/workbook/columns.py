@@ -74,7 +74,15 @@ def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment, prefix: str
         if kinds == _TEXT_KIND:
             if _is_plain(values):
                 return [text % value if value else "" for value in values]
-        elif (
+            return [
+                ""
+                if not value
+                else text % value
+                if value[0] not in FORMULA_STARTS and _TO_ESCAPE.search(value) is None
+                else prefix + encode(value)
+                for value in values
+            ]
+        if (
             kinds == {int}
             and all(-LARGEST_INTEGER <= value <= LARGEST_INTEGER for value in filter(None, values))
         ) or (kinds == {float} and all(map(is_exact, filter(None, values)))):
