@@ -64,8 +64,8 @@ class Skip:
 Portion = tuple[int, int]
 """A stretch of a table by place of storage, first and last place included."""
 
-PORTION_ROWS = 10_000
-PORTIONED_FROM = 5 * PORTION_ROWS
+PORTION_ROWS = 2_500
+PORTIONED_FROM = 20 * PORTION_ROWS
 
 
 Part = tuple[bytes, int]

@@ -18,7 +18,7 @@ IS_JSON_SINCE = 160000
 _DOUBTFUL = "x"
 _COMMA = ord(",")
 _LONGEST_JSON = 10_000
-"""Characters; JSON that is nested too deeply for other readers is longer."""
+"""Bytes; JSON that is nested too deeply for other readers is longer."""
 _LARGEST_PLAIN = {"real": "1e5", "double precision": "1e15"}
 """From here on PostgreSQL writes an exponent where Python writes none."""
 _SHAPE = "____-__-__T__:__:__"
@@ -98,7 +98,9 @@ def _text(name: str, rules: Delimited) -> Copied:
     codes = ", ".join(str(ord(start)) for start in rules.formula_starts)
     # A question mark is a mark for a value, in a literal too.
     number = rules.number.replace("(?:", "(").replace("?", "{0,1}")
-    guarded = f"ascii({name}) IN ({codes}) AND {name} !~ '^({number})$'"
+    above = chr(max(map(ord, rules.formula_starts)) + 1)
+    # Most texts start with a letter, which one comparison tells.
+    guarded = f"{name} COLLATE \"C\" < '{above}' AND ascii({name}) IN ({codes}) AND {name} !~ '^({number})$'"
     return Copied(
         f"CASE WHEN {guarded} THEN '''' || {name} ELSE {name} END", guarded=f"coalesce({guarded}, false)"
     )
@@ -114,7 +116,7 @@ def _json(name: str, _rules: Delimited) -> Copied:
     return Copied(
         name,
         doubt=(
-            f"{name} IS NOT JSON OR length({name}) > {_LONGEST_JSON} OR strpos({name}, chr(10)) > 0"
+            f"{name} IS NOT JSON OR octet_length({name}) > {_LONGEST_JSON} OR strpos({name}, chr(10)) > 0"
             f" OR strpos({name}, chr(13)) > 0 OR (strpos({name}, '\\u') > 0 AND {name} ~* '\\\\ud[89a-f]')"
         ),
     )
