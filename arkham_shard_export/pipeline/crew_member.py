@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import asdict
@@ -49,8 +50,14 @@ def main() -> None:
             _serve(sys.stdin.buffer, reports)
         except ExportError as error:
             _tell(reports, Refused(str(error), isinstance(error, SourceFailed)))
+        except BrokenPipeError:
+            raise
         except MemoryError:
             _tell(reports, Refused("The export needs more memory than its processes may use.", False))
+        except Exception:
+            # At once, lest those of several members be told through each other.
+            os.write(sys.stderr.fileno(), traceback.format_exc().encode())
+            os._exit(1)
 
 
 def _serve(lines: Iterable[bytes], reports: IO[bytes]) -> None:
