@@ -1,11 +1,13 @@
-"""Child processes of our own: Python that finds this package wherever it was loaded from, and what they hold."""
+"""Child processes of our own: Python that finds this package wherever it was loaded from, how they end, what they hold."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 
 def python_command(program: str) -> list[str]:
@@ -18,6 +20,35 @@ def environment() -> dict[str, str]:
     package_root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": path}
+
+
+def started(program: str) -> subprocess.Popen[bytes]:
+    """A child that is talked to over its stdin and stdout."""
+    return subprocess.Popen(
+        python_command(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+    )
+
+
+def ending(process: subprocess.Popen[bytes]) -> str:
+    """How a child ended, in words; waits for it."""
+    code = process.wait()
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a child that was killed, and close the pipes to it; nobody may be reading them."""
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+def own_stdout(buffering: int = -1) -> IO[bytes]:
+    """In a child: its stdout for our answers alone. Whatever a library prints goes to stderr, not between them."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
 
 
 def memory_mib(field: str, pid: int | str = "self") -> int | None:

@@ -10,8 +10,9 @@ import queue
 import sys
 import threading
 from contextlib import suppress
-from typing import BinaryIO
+from typing import IO
 
+from arkham_shard_export.children import own_stdout
 from arkham_shard_export.errors import Cancelled
 from arkham_shard_export.jobs.execution import execute
 from arkham_shard_export.jobs.messages import Answer, decode_run, encode
@@ -25,9 +26,7 @@ def main() -> None:
     """Serve until stdin ends. A host that dies closes it: the running export is then discarded."""
     with suppress(OSError):
         os.nice(NICENESS)
-    # Whatever a library prints must not fall between the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answers = own_stdout(buffering=0)
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     orphaned = threading.Event()
     threading.Thread(target=_listen, args=(lines, orphaned), daemon=True).start()
@@ -45,7 +44,7 @@ def _listen(lines: queue.SimpleQueue[bytes], orphaned: threading.Event) -> None:
     os._exit(1)
 
 
-def _serve(line: bytes, answers: BinaryIO, orphaned: threading.Event) -> None:
+def _serve(line: bytes, answers: IO[bytes], orphaned: threading.Event) -> None:
     def tell(answer: Answer) -> None:
         with suppress(BrokenPipeError):
             answers.write(encode(answer) + b"\n")

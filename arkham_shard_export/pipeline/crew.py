@@ -7,7 +7,6 @@ one process would have written them.
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import IO
 
 import msgspec
 
-from arkham_shard_export.children import environment, python_command
+from arkham_shard_export.children import ending, reap, started
 from arkham_shard_export.errors import CrewFailed, SourceFailed
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.records import Portion
@@ -91,8 +90,8 @@ class Crew:
         try:
             for member in range(members):
                 self._members.append(_Member(Work(request, target, location, member, members)))
-            for started in self._members:
-                started.expect_ready()
+            for each in self._members:
+                each.expect_ready()
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
@@ -132,9 +131,7 @@ class _Member:
     """One process, with a thread that takes its reports so that it need not wait for the others."""
 
     def __init__(self, work: Work) -> None:
-        self._process = subprocess.Popen(
-            python_command(_START), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
-        )
+        self._process = started(_START)
         self._inbox = _Inbox()
         self._thread = threading.Thread(target=self._listen, name="crew", daemon=True)
         self._thread.start()
@@ -166,19 +163,14 @@ class _Member:
         self._process.kill()
         self._inbox.close()
         self._thread.join()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
+        reap(self._process)
 
     def _next(self) -> tuple[Report, bytes]:
         received = self._inbox.take()
         if received is None:
-            code = self._process.wait()
-            how = f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
             raise CrewFailed(
-                f"A process that shares this export's work ended unexpectedly ({how}); it may have run out of memory."
+                f"A process that shares this export's work ended unexpectedly ({ending(self._process)}); "
+                "it may have run out of memory."
             )
         report = received[0]
         if isinstance(report, Refused):

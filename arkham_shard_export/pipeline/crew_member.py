@@ -16,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from arkham_shard_export.children import own_stdout
 from arkham_shard_export.errors import ExportError, SourceFailed
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import InParts
@@ -42,9 +43,7 @@ _orders: msgspec.json.Decoder[Work | Begin | Assignment] = msgspec.json.Decoder(
 def main() -> None:
     """Work until stdin ends, which it does with the employer, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not fall between the reports.
-    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    reports = own_stdout()
     with suppress(BrokenPipeError):
         try:
             _serve(sys.stdin.buffer, reports)

@@ -7,15 +7,13 @@ Typst runs in a process of its own because its memory is not bounded by anything
 
 from __future__ import annotations
 
-import os
 import signal
 import struct
-import subprocess
 import sys
 from contextlib import suppress
 from typing import IO, BinaryIO
 
-from arkham_shard_export.children import environment, memory_mib, python_command
+from arkham_shard_export.children import ending, memory_mib, own_stdout, reap, started
 from arkham_shard_export.errors import SourceRefused, TypesetterDied
 from arkham_shard_export.formats.typesetting.fonts import font_folders
 
@@ -30,7 +28,7 @@ class Child:
     """One compiling process, started at once and replaced when it has grown; for one caller at a time."""
 
     def __init__(self) -> None:
-        self._process = _started()
+        self._process = started(_START)
 
     @property
     def pid(self) -> int:
@@ -40,7 +38,7 @@ class Child:
         """The PDF; SourceRefused if the source is wrong, TypesetterDied if the process ended on the way."""
         if (memory_mib("VmRSS", self.pid) or 0) > MEMORY_LIMIT_MIB:
             self.kill()
-            self._process = _started()
+            self._process = started(_START)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -51,7 +49,7 @@ class Child:
             status, answer = b"", None
         if answer is None:
             raise TypesetterDied(
-                f"A process that sets the pages ended unexpectedly ({_ending(self._process)}); "
+                f"A process that sets the pages ended unexpectedly ({ending(self._process)}); "
                 "it may have run out of memory."
             )
         if status == _REFUSED:
@@ -61,22 +59,7 @@ class Child:
     def kill(self) -> None:
         """End the process at once and reap it; a `compile` that waits in another thread gets TypesetterDied."""
         self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
-
-
-def _started() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        python_command(_START), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
-    )
-
-
-def _ending(process: subprocess.Popen[bytes]) -> str:
-    code = process.wait()
-    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+        reap(self._process)
 
 
 def _put_frame(pipe: IO[bytes], body: bytes) -> None:
@@ -98,14 +81,11 @@ def main() -> None:
     """Answer each source with its PDF until stdin ends, which it does with the parent, however that ends."""
     # An interrupt reaches the whole group of the terminal; what it means is the parent's to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not fall between the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with suppress(BrokenPipeError):
-        _serve(sys.stdin.buffer, answers)
+        _serve(sys.stdin.buffer, own_stdout())
 
 
-def _serve(sources: BinaryIO, answers: BinaryIO) -> None:
+def _serve(sources: BinaryIO, answers: IO[bytes]) -> None:
     import typst
 
     folders = [str(folder) for folder in font_folders()]
