@@ -8,6 +8,7 @@ ExportError
 ├── FileMissing             a completed job whose file is gone
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
+│   ├── DatabaseGone        the connection was lost or cannot be had; another try may succeed
 │   ├── SnapshotBusy        no consistent snapshot could be had in time
 │   └── SourceChanged       the records changed under a source that has no snapshot
 ├── Incomplete              expected and written records differ
@@ -23,10 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 __all__ = [
     "Cancelled",
     "CrewFailed",
+    "DatabaseGone",
     "ExportError",
     "FieldProblem",
     "FileExpired",
@@ -47,7 +50,12 @@ __all__ = [
 
 
 class ExportError(Exception):
-    """Base of all errors of this package; its text is one readable sentence for a person."""
+    """Base of all errors of this package; its text is one readable sentence for a person.
+
+    `passing`: the same export may succeed if it is tried again.
+    """
+
+    passing: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,12 @@ class SourceFailed(ExportError):
     """Reading the records failed; nothing of the export may be used."""
 
 
+class DatabaseGone(SourceFailed):
+    """The connection to the database was lost, or none can be had; another try may succeed."""
+
+    passing = True
+
+
 class SnapshotBusy(SourceFailed):
     """A writer held the database for so long that no consistent snapshot could be taken."""
 
@@ -123,13 +137,19 @@ class StoreFailed(ExportError):
 class WorkerDied(ExportError):
     """The worker process ended before its job did."""
 
+    passing = True
+
 
 class CrewFailed(ExportError):
     """A process that shares the work of an export ended before it was done, or could not do it."""
 
+    passing = True
+
 
 class TypesetterDied(ExportError):
     """A process that sets pages ended before it had answered."""
+
+    passing = True
 
 
 class SourceRefused(ExportError):

@@ -30,7 +30,10 @@ class Settings:
     retention_hours: float = 24.0
     store_dir: Path | None = None
     max_attempts: int = 3
-    worker_memory_mib: int = 512
+    worker_memory_mib: int = 1024
+    job_timeout_seconds: float = 21_600.0
+    grace_seconds: float = 5.0
+    heartbeat_seconds: float = 10.0
     max_body_bytes: int = 1_048_576
     poll_seconds: float = 5.0
 
@@ -38,14 +41,19 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; a value that cannot be used raises ValueError naming the variable."""
         return cls(
-            concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 1, default_concurrency()),
+            concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 0, default_concurrency()),
             processes=_read(environment, "ARKHAM_EXPORT_PROCESSES", int, 1, default_processes(), most=64),
             retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000),
             store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
             if environment.get("ARKHAM_EXPORT_DIR")
             else None,
             max_attempts=_read(environment, "ARKHAM_EXPORT_MAX_ATTEMPTS", int, 1, 3),
-            worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 64, 512),
+            worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 256, 1024),
+            job_timeout_seconds=_read(environment, "ARKHAM_EXPORT_JOB_TIMEOUT_SECONDS", float, 0, 21_600.0),
+            grace_seconds=_read(environment, "ARKHAM_EXPORT_GRACE_SECONDS", float, 0, 5.0, most=3600),
+            heartbeat_seconds=_read(
+                environment, "ARKHAM_EXPORT_HEARTBEAT_SECONDS", float, 0.2, 10.0, most=300
+            ),
             max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
             poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
         )

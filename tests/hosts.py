@@ -93,7 +93,15 @@ class RunningHost:
         assert job["status"] == "completed", job
         return job, self.client.get(job["download_url"])
 
+    def delivered(self) -> None:
+        """Wait until every event has reached the bus."""
+        deadline = time.monotonic() + END_SECONDS
+        while self.query("SELECT id FROM arkham_export_outbox LIMIT 1"):
+            assert time.monotonic() < deadline, "events are not delivered"
+            time.sleep(0.01)
+
     def events_of(self, job_id: str) -> list[str]:
+        self.delivered()
         return [each["event_type"] for each in self.events if each["payload"].get("job_id") == job_id]
 
 

@@ -57,7 +57,7 @@ def execute(
     except Cancelled:
         raise
     except ExportError as error:
-        return Failed(str(error), traceback.format_exc())
+        return Failed(str(error), traceback.format_exc(), error.passing)
     except MemoryError:
         return Failed("The export needs more memory than its worker may use.", traceback.format_exc())
     except Exception as error:

@@ -46,10 +46,11 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """`error` is for the user; `trace` only for the log."""
+    """`error` is for the user, `trace` only for the log; `passing`: another try may succeed."""
 
     error: str
     trace: str = ""
+    passing: bool = False
 
 
 Answer = Progressed | Completed | Failed

@@ -6,12 +6,12 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs import totals
+from arkham_shard_export.jobs import lease, outbox, totals
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 JOBS = Table("arkham_export_jobs", ())
 
 _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, status TEXT DEFAULT 'pending',
@@ -19,7 +19,7 @@ _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, s
     expires_at TEXT, error TEXT, filters TEXT DEFAULT '{{}}', options TEXT DEFAULT '{{}}',
     record_count INTEGER DEFAULT 0, processing_time_ms REAL DEFAULT 0, created_by TEXT DEFAULT 'system',
     metadata TEXT DEFAULT '{{}}', tenant_id {tenant}, runner TEXT, attempts INTEGER DEFAULT 0,
-    interruptions INTEGER DEFAULT 0"""
+    interruptions INTEGER DEFAULT 0, lane TEXT, file_removed_at TEXT, file_removed_reason TEXT"""
 
 _INDEXES = {
     "idx_export_jobs_status": "status",
@@ -28,6 +28,8 @@ _INDEXES = {
     "idx_export_jobs_target": "target",
     # Claiming the oldest pending job.
     "idx_export_jobs_pending": "created_at, id) WHERE (status = 'pending'",
+    # Files whose time is over.
+    "idx_export_jobs_expiry": "expires_at) WHERE (status = 'completed' AND file_removed_at IS NULL",
     # Pages, newest first, whatever one filter is given.
     "idx_export_jobs_recent": "created_at, id",
     "idx_export_jobs_queue": "status, created_at, id",
@@ -38,6 +40,7 @@ _INDEXES = {
     # Several filters that few jobs match.
     "idx_export_jobs_kind": "status, format, target, tenant_id, created_by, created_at, id",
 }
+_FACTS = "CREATE TABLE IF NOT EXISTS arkham_export_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _WIDER = {"integer": "BIGINT", "real": "DOUBLE PRECISION"}
 # Statistics were summed from this one.
 _DROPPED_INDEXES = ("idx_export_jobs_totals",)
@@ -57,12 +60,16 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         "runner": "TEXT",
         "attempts": "INTEGER DEFAULT 0",
         "interruptions": "INTEGER DEFAULT 0",
+        "lane": "TEXT",
+        "file_removed_at": "TEXT",
+        "file_removed_reason": "TEXT",
     }
     recorded = int(row["version"] or 0) if row is not None else 0
     if recorded >= SCHEMA_VERSION:
         # The table may have come from a backup that is older than the record of its version.
         columns_there = additions.keys() <= (await jobs_catalog(database, dialect)).keys()
-        if columns_there and await totals.kept(database, dialect):
+        triggers_there = await totals.kept(database, dialect) and await outbox.kept(database, dialect)
+        if columns_there and triggers_there:
             return
         # Cut off now, this would look finished to the next start.
         await database.execute("DELETE FROM arkham_export_schema WHERE version >= ?", [SCHEMA_VERSION])
@@ -95,8 +102,10 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         )
     for name, indexed in _INDEXES.items():
         await change(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
-    for statement in totals.counting(dialect):
+    for statement in (*totals.counting(dialect), *outbox.statements(dialect)):
         await database.execute(statement)
+    for statement in (lease.TABLE, _FACTS):
+        await change(statement)
     for name in _DROPPED_INDEXES:
         await change(f"DROP INDEX IF EXISTS {name}")
     if postgres:

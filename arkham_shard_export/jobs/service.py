@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib.util
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from arkham_shard_export.errors import (
+    ExportError,
     FieldProblem,
     FileExpired,
     FileMissing,
@@ -19,16 +22,21 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.jobs.embedded import EmbeddedQueue
 from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.lanes import Lanes
+from arkham_shard_export.jobs.lease import Lease
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.migrations import migrate
+from arkham_shard_export.jobs.outbox import Outbox
 from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
 from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
-from arkham_shard_export.jobs.runner import Runner
+from arkham_shard_export.jobs.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
     ExportFilter,
     ExportFormat,
@@ -41,7 +49,7 @@ from arkham_shard_export.pipeline import Preview
 from arkham_shard_export.ports import Clock, Database, Events
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect
-from arkham_shard_export.sources.location import Location
+from arkham_shard_export.sources.location import Location, PostgresLocation
 
 MAX_LIST = 500
 MAX_OFFSET = 2**53
@@ -49,16 +57,42 @@ MAX_PREVIEW = 100
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class JobService:
-    """Owns the table, the store, the publisher and the runner of one host, from `start` to `stop`.
+HOST_LEASE = "host"
+"""Its holder delivers events, sweeps the store and, without PostgreSQL, runs jobs."""
 
-    It is made on the host's event loop and belongs to it.
+
+class Queue(Protocol):
+    """Decides when and where stored jobs run."""
+
+    async def start(self) -> None: ...
+
+    async def put(self, job_id: str, lane: str) -> None:
+        """A job has been stored. Whatever happens here, it will run."""
+        ...
+
+    def wake(self) -> None:
+        """Look for jobs now."""
+        ...
+
+    async def stop(self) -> None:
+        """Take no more jobs, and hand back those that do not end within the grace period."""
+        ...
+
+    async def workers(self) -> int:
+        """The processes that take jobs."""
+        ...
+
+
+class JobService:
+    """Owns the table, the store, the publisher and the queue of one process, from `start` to `stop`.
+
+    It is made on the process's event loop and belongs to it. A worker has no `events`: hosts deliver what it has to tell.
     """
 
     def __init__(
         self,
         database: Database,
-        events: Events,
+        events: Events | None,
         dialect: Dialect,
         location: Location | None,
         store_root: Path,
@@ -68,23 +102,48 @@ class JobService:
         self._database = database
         self._dialect = dialect
         self._clock = clock
-        self.jobs = JobStore(database, dialect)
+        self.jobs = JobStore(database, dialect, clock)
         self.files = FileStore(store_root)
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
-        self._publisher = Publisher(events)
+        self._settings = settings
+        self._lanes = Lanes(database, dialect)
+        self._outbox = Outbox(database)
+        self._lease = Lease(database, dialect, HOST_LEASE)
+        self._telling = Telling()
+        self.publisher: Publisher | None = None
+        if events is not None:
+            self.publisher = Publisher(self._outbox, self._lease, events)
+            self._telling.then = self.publisher.wake
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
-        self.runner = Runner(self.jobs, self.files, self._publisher, planner, settings, clock)
+        self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
+        self.queue = self._queue()
+
+    def _queue(self) -> Queue:
+        """Procrastinate where the jobs lie in a PostgreSQL that we can reach, or else a queue of this process alone."""
+        location = self.sources.location
+        if isinstance(location, PostgresLocation) and importlib.util.find_spec("procrastinate"):
+            from arkham_shard_export.jobs.queue import PostgresQueue
+
+            here = self.publisher is not None
+            return PostgresQueue(location.url, self.jobs, self.runs, self._settings, here=here)
+        return EmbeddedQueue(self.jobs, self.runs, self._lease, self._settings)
 
     async def start(self) -> None:
+        """Begin to serve and to work; ServiceUnavailable where the database or the store is not there."""
         self.files.prepare()
         await migrate(self._database, self._dialect)
-        self._publisher.start()
-        await self.runner.start()
+        if self.publisher is not None:
+            self.publisher.start()
+        await self.queue.start()
 
     async def stop(self) -> None:
-        await self.runner.stop()
-        await self._publisher.stop()
+        """Take no more jobs, hand running ones back, deliver what there is to tell, and let another host lead."""
+        await self.queue.stop()
+        if self.publisher is not None:
+            await self.publisher.stop()
+        with contextlib.suppress(ExportError):
+            await self._lease.release()
 
     async def create(
         self,
@@ -97,7 +156,8 @@ class JobService:
         tenant_id: str | None,
     ) -> ExportJob:
         """Store a pending job and announce it; it runs as soon as there is room. InvalidRequest lists what is wrong."""
-        request, _ = await self.inventory.check(format, target, filters, options, tenant_id)
+        request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
+        lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
         job = ExportJob(
             id=str(uuid4()),
             format=request.format,
@@ -107,15 +167,9 @@ class JobService:
             options=request.options,
             created_by=created_by,
         )
-        await self.jobs.insert(job, tenant_id)
-        self._publisher.publish(
-            "export.job.created",
-            job_id=job.id,
-            format=job.format,
-            target=job.target,
-            created_by=job.created_by,
-        )
-        self.runner.wake()
+        await self.jobs.insert(job, tenant_id, lane)
+        self._telling.changed(job, tenant_id, "pending", lane=lane)
+        await self.queue.put(job.id, lane)
         return job
 
     async def get(self, job_id: str, scope: Scope) -> ExportJob:
@@ -157,8 +211,8 @@ class JobService:
                 # The change may have been made although its result was not seen; the token tells.
                 ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
             if ended:
-                await self.runner.cancel(job_id)
-                self._publisher.publish("export.job.cancelled", job_id=job_id)
+                self._telling.changed(job, scope.tenant_id, "cancelled")
+                await self.runs.end_lost(job_id)
         return await self.get(job_id, scope)
 
     async def preview(
@@ -196,7 +250,9 @@ class JobService:
         return job.expires_at is not None and job.expires_at <= self._clock()
 
     async def downloaded(self, job: ExportJob) -> None:
-        self._publisher.publish("export.file.downloaded", job_id=job.id, file_path=job.file_path)
+        with contextlib.suppress(ExportError):
+            await self._outbox.put("export.file.downloaded", {"job_id": job.id, "file_path": job.file_path})
+        self._telling.then()
 
 
 def check_filter(filter: ExportFilter) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from arkham_shard_export.jobs.lanes import LARGE
 from arkham_shard_export.jobs.lifecycle import before
 from arkham_shard_export.jobs.listing import PENDING, Condition, Listing, Scope, where_of
 from arkham_shard_export.jobs.rows import (
@@ -22,30 +23,43 @@ from arkham_shard_export.jobs.rows import (
     without_progress,
 )
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatistics, ExportStatus
-from arkham_shard_export.ports import Database
+from arkham_shard_export.ports import Clock, Database, system_clock
 from arkham_shard_export.sources.dialects import Dialect
+
+MOST_ENTERED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """`number` counts every start of a job, `tries` only those that were not interrupted on purpose."""
+class StoredJob:
+    """A job with what only its runner needs to know.
 
-    number: int
-    tries: int
+    `attempts` counts every start of a job, `interruptions` those that were ended on purpose and are held against nobody.
+    """
+
+    job: ExportJob
+    tenant_id: str | None
+    runner: str | None
+    attempts: int
+    interruptions: int
+
+    @property
+    def tries(self) -> int:
+        return self.attempts - self.interruptions
 
 
 class JobStore:
     """Jobs in the host's database; whoever asks sees only the jobs in its scope."""
 
-    def __init__(self, database: Database, dialect: Dialect) -> None:
+    def __init__(self, database: Database, dialect: Dialect, clock: Clock = system_clock) -> None:
         self._database = database
+        self._clock = clock
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._listing = Listing(database, dialect)
 
-    async def insert(self, job: ExportJob, tenant_id: str | None) -> None:
+    async def insert(self, job: ExportJob, tenant_id: str | None, lane: str) -> None:
         await self._database.execute(
             "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters, options, created_by,"
-            f" metadata, tenant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark})",
+            f" metadata, lane, tenant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark})",
             [
                 job.id,
                 job.format,
@@ -56,6 +70,7 @@ class JobStore:
                 json_text(asdict(job.options)),
                 job.created_by,
                 json_text(job.metadata),
+                lane,
                 tenant_id,
             ],
         )
@@ -79,34 +94,90 @@ class JobStore:
             statistics.oldest_pending_job = None if oldest is None else oldest.created_at
         return statistics
 
-    async def pending(self, limit: int) -> Sequence[tuple[str, str | None]]:
-        """Ids and tenants of pending jobs of all tenants, oldest first."""
+    async def pending(self, limit: int, lane: str | None = None) -> Sequence[tuple[str, str]]:
+        """Ids and lanes of pending jobs of all tenants, oldest first."""
+        condition, params = (" AND lane = ?", [lane]) if lane is not None else ("", [])
         rows = await self._database.fetch_all(
-            f"SELECT id, tenant_id FROM arkham_export_jobs WHERE {PENDING.expression} ORDER BY created_at, id LIMIT ?",
-            [limit],
+            f"SELECT id, lane FROM arkham_export_jobs WHERE {PENDING.expression}{condition}"
+            " ORDER BY created_at, id LIMIT ?",
+            [*params, limit],
         )
-        return [(str(row["id"]), plain_text(row["tenant_id"])) for row in rows]
+        return [(str(row["id"]), str(row["lane"] or LARGE)) for row in rows]
 
-    async def processing(self) -> Sequence[tuple[str, int]]:
-        """Ids and attempts of the jobs that are said to be running."""
+    async def processing(self) -> Sequence[str]:
+        """Ids of the jobs that are said to be running."""
         rows = await self._database.fetch_all(
-            "SELECT id, attempts FROM arkham_export_jobs WHERE status = ?", [ExportStatus.PROCESSING.value]
+            "SELECT id FROM arkham_export_jobs WHERE status = ?", [ExportStatus.PROCESSING.value]
         )
-        return [(str(row["id"]), int(row["attempts"] or 0)) for row in rows]
+        return [str(row["id"]) for row in rows]
 
-    async def claim(self, job_id: str, token: str, now: datetime) -> Attempt | None:
+    async def without_entry(self, schema: str, seconds: float) -> Sequence[tuple[str, str]]:
+        """Ids and lanes of jobs that are to run, are older than `seconds`, and of which the queue does not know."""
+        entries = f"SELECT 1 FROM {schema}.procrastinate_jobs WHERE"
+        rows = await self._database.fetch_all(
+            "SELECT id, lane FROM arkham_export_jobs AS job WHERE status IN ('pending', 'processing')"
+            f" AND created_at < ? AND NOT EXISTS ({entries} queueing_lock = job.id AND status = 'todo')"
+            f" AND NOT EXISTS ({entries} lock = job.id AND status = 'doing') ORDER BY created_at, id LIMIT ?",
+            [time_text(self._clock() - timedelta(seconds=seconds)), MOST_ENTERED],
+        )
+        return [(str(row["id"]), str(row["lane"] or LARGE)) for row in rows]
+
+    async def forgotten_entries(self, schema: str, seconds: float) -> Sequence[int]:
+        """Entries that a living worker began so long ago, while their jobs are still pending."""
+        rows = await self._database.fetch_all(
+            f"SELECT entry.id FROM {schema}.procrastinate_jobs AS entry JOIN arkham_export_jobs AS job"
+            " ON job.id = entry.lock WHERE entry.status = 'doing' AND job.status = 'pending'"
+            f" AND (SELECT MAX(at) FROM {schema}.procrastinate_events WHERE job_id = entry.id AND type = 'started')"
+            " < clock_timestamp() - ? * INTERVAL '1 second'",
+            [seconds],
+        )
+        return [int(row["id"]) for row in rows]
+
+    async def queue_workers(self, schema: str, seconds: float) -> int:
+        """How many workers of the queue were heard of within so many seconds."""
+        row = await self._database.fetch_one(
+            f"SELECT COUNT(*) AS n FROM {schema}.procrastinate_workers"
+            " WHERE last_heartbeat > clock_timestamp() - ? * INTERVAL '1 second'",
+            [seconds],
+        )
+        return int(row["n"]) if row else 0
+
+    async def stored(self, job_id: str) -> StoredJob | None:
+        row = await self._database.fetch_one(
+            f"SELECT {COLUMNS}, tenant_id, runner, attempts, interruptions FROM arkham_export_jobs WHERE id = ?",
+            [job_id],
+        )
+        if row is None:
+            return None
+        return StoredJob(
+            job_of(row),
+            plain_text(row["tenant_id"]),
+            plain_text(row["runner"]),
+            int(row["attempts"] or 0),
+            int(row["interruptions"] or 0),
+        )
+
+    async def runs(self, job_id: str, token: str) -> bool:
+        """Whether the job is still processing, and by the runner that has this token."""
+        row = await self._database.fetch_one(
+            "SELECT status, runner FROM arkham_export_jobs WHERE id = ?", [job_id]
+        )
+        return row is not None and (row["status"], row["runner"]) == (ExportStatus.PROCESSING.value, token)
+
+    async def claim(self, job_id: str, token: str, now: datetime) -> StoredJob | None:
         """Make a pending job processing; None where somebody was faster."""
-        changed = await self._change(
+        await self._update(
             job_id,
             ExportStatus.PROCESSING,
             token,
             "started_at = ?, attempts = COALESCE(attempts, 0) + 1",
             [time_text(now)],
+            None,
         )
-        if changed is None:
+        stored = await self.stored(job_id)
+        if stored is None or stored.runner != token or stored.job.status is not ExportStatus.PROCESSING:
             return None
-        number = int(changed["attempts"] or 1)
-        return Attempt(number, number - int(changed["interruptions"] or 0))
+        return stored
 
     async def hand_back(
         self, job: ExportJob, owner: str | None, token: str, interrupted: bool = False
@@ -116,16 +187,14 @@ class JobStore:
         if interrupted:
             assignments += ", interruptions = COALESCE(interruptions, 0) + 1"
         metadata = json_text(without_progress(job.metadata))
-        changed = await self._change(job.id, ExportStatus.PENDING, token, assignments, [metadata], owner)
-        return changed is not None
+        return await self._change(job.id, ExportStatus.PENDING, token, assignments, [metadata], owner)
 
     async def finish(
         self, job_id: str, owner: str | None, token: str, status: ExportStatus, changes: Mapping[str, Any]
     ) -> bool:
         """End a job; false where it had ended otherwise before. `owner` must be running it; None: whoever does."""
         assignments = ", ".join(f"{name} = ?" for name in changes)
-        changed = await self._change(job_id, status, token, assignments, list(changes.values()), owner)
-        return changed is not None
+        return await self._change(job_id, status, token, assignments, list(changes.values()), owner)
 
     async def note(self, job_id: str, owner: str, metadata: Mapping[str, Any]) -> None:
         """Replace the metadata of a job that `owner` is running."""
@@ -141,8 +210,23 @@ class JobStore:
         token: str,
         assignments: str,
         values: Sequence[Any],
-        owner: str | None = None,
-    ) -> dict[str, Any] | None:
+        owner: str | None,
+    ) -> bool:
+        await self._update(job_id, status, token, assignments, values, owner)
+        row = await self._database.fetch_one(
+            "SELECT status, runner FROM arkham_export_jobs WHERE id = ?", [job_id]
+        )
+        return row is not None and (row["status"], row["runner"]) == (status.value, token)
+
+    async def _update(
+        self,
+        job_id: str,
+        status: ExportStatus,
+        token: str,
+        assignments: str,
+        values: Sequence[Any],
+        owner: str | None,
+    ) -> None:
         allowed = before(status)
         marks = ", ".join("?" * len(allowed))
         owned = " AND runner = ?" if owner is not None else ""
@@ -158,10 +242,6 @@ class JobStore:
                 *([owner] if owner is not None else []),
             ],
         )
-        row = await self._database.fetch_one(
-            "SELECT status, runner, attempts, interruptions FROM arkham_export_jobs WHERE id = ?", [job_id]
-        )
-        return row if row and row["status"] == status.value and row["runner"] == token else None
 
 
 def statistics_of(groups: Sequence[Mapping[str, Any]]) -> ExportStatistics:

@@ -9,6 +9,8 @@ No text here may hold a question mark, a colon before a word, or a percent sign:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect
@@ -33,20 +35,23 @@ _FOLD_ROWS = 100
 
 async def kept(database: Database, dialect: Dialect) -> bool:
     """Whether the table and all its triggers are there; a jobs table from a backup comes without them."""
+    names = [*_TRIGGERS, _TRUNCATED] if isinstance(dialect, PostgresDialect) else [*_TRIGGERS]
+    sql, params = dialect.catalog_query(TOTALS)
+    return await triggers_there(database, dialect, names) and bool(await database.fetch_all(sql, params))
+
+
+async def triggers_there(database: Database, dialect: Dialect, names: Sequence[str]) -> bool:
+    """Whether the jobs table has all of these triggers."""
     if isinstance(dialect, PostgresDialect):
-        names = [*_TRIGGERS, _TRUNCATED]
-        condition = "tgrelid = to_regclass('arkham_export_jobs') AND tgname"
-        source = "pg_trigger"
+        source, condition = "pg_trigger", "tgrelid = to_regclass('arkham_export_jobs') AND tgname"
     else:
-        names = list(_TRIGGERS)
-        condition = "type = 'trigger' AND tbl_name = 'arkham_export_jobs' AND name"
         source = "sqlite_master"
+        condition = "type = 'trigger' AND tbl_name = 'arkham_export_jobs' AND name"
     marks = ", ".join("?" * len(names))
     row = await database.fetch_one(
-        f"SELECT COUNT(*) AS n FROM {source} WHERE {condition} IN ({marks})", names
+        f"SELECT COUNT(*) AS n FROM {source} WHERE {condition} IN ({marks})", list(names)
     )
-    sql, params = dialect.catalog_query(TOTALS)
-    return row is not None and int(row["n"]) == len(names) and bool(await database.fetch_all(sql, params))
+    return row is not None and int(row["n"]) == len(names)
 
 
 def table(dialect: Dialect) -> list[str]:

@@ -1,12 +1,13 @@
 """The worker process: runs exports that its host hands it on stdin, and ends with its host.
 
-python -P -c "from arkham_shard_export.jobs.worker import main; main()"
+python -P -c "from arkham_shard_export.jobs.worker import main; main(1024)"
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import resource
 import sys
 import threading
 from contextlib import suppress
@@ -22,10 +23,16 @@ NICENESS = 10
 GRACE_SECONDS = 5.0
 
 
-def main() -> None:
-    """Serve until stdin ends. A host that dies closes it: the running export is then discarded."""
+def main(memory_mib: int) -> None:
+    """Serve until stdin ends. A host that dies closes it: the running export is then discarded.
+
+    Neither this process nor one that it starts can have more than `memory_mib` of memory of its own.
+    """
     with suppress(OSError):
         os.nice(NICENESS)
+    with suppress(OSError, ValueError):
+        most = memory_mib << 20
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     answers = own_stdout(buffering=0)
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     orphaned = threading.Event()

@@ -14,16 +14,20 @@ from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
 
 LINE_LIMIT_BYTES = 1 << 24
 STOP_SECONDS = 2.0
-_START = "from arkham_shard_export.jobs.worker import main; main()"
+_START = "from arkham_shard_export.jobs.worker import main; main({})"
 
 log = logging.getLogger(__name__)
 
 
 class WorkerPool:
-    """Runs one export a process. The caller bounds how many run at a time; idle processes wait to be reused."""
+    """Runs one export a process. The caller bounds how many run at a time; idle processes wait to be reused.
+
+    A process that has held more than half of what it may hold is not: what it keeps would be missing to the next export.
+    """
 
     def __init__(self, memory_limit_mib: int) -> None:
         self._memory_limit_mib = memory_limit_mib
+        self._reused_up_to_mib = memory_limit_mib // 2
         self._idle: list[Process] = []
         self._all: set[Process] = set()
 
@@ -35,7 +39,7 @@ class WorkerPool:
         except BaseException:
             await self._kill(process)
             raise
-        if isinstance(answer, Failed) or answer.peak_memory_mib > self._memory_limit_mib:
+        if isinstance(answer, Failed) or answer.peak_memory_mib > self._reused_up_to_mib:
             await self._stop(process)
         else:
             self._idle.append(process)
@@ -62,7 +66,7 @@ class WorkerPool:
                 return process
             self._all.discard(process)
         process = await asyncio.create_subprocess_exec(
-            *python_command(_START),
+            *python_command(_START.format(self._memory_limit_mib)),
             stdin=PIPE,
             stdout=PIPE,
             limit=LINE_LIMIT_BYTES,

@@ -16,7 +16,7 @@ from typing import IO
 import msgspec
 
 from arkham_shard_export.children import ending, reap, started
-from arkham_shard_export.errors import CrewFailed, SourceFailed
+from arkham_shard_export.errors import CrewFailed, DatabaseGone, SourceFailed
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.records import Portion
 from arkham_shard_export.schema import Target
@@ -68,10 +68,11 @@ class PortionDone(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The member could not go on; `from_source` if reading failed."""
+    """The member could not go on; `from_source` if reading failed, `gone` because the database was lost."""
 
     reason: str
     from_source: bool
+    gone: bool = False
 
 
 Report = Ready | Part | PortionDone | Refused
@@ -174,7 +175,8 @@ class _Member:
             )
         report = received[0]
         if isinstance(report, Refused):
-            raise (SourceFailed if report.from_source else CrewFailed)(report.reason)
+            failed = DatabaseGone if report.gone else SourceFailed if report.from_source else CrewFailed
+            raise failed(report.reason)
         return received
 
     def _listen(self) -> None:

@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from arkham_shard_export.children import own_stdout
-from arkham_shard_export.errors import ExportError, SourceFailed
+from arkham_shard_export.errors import DatabaseGone, ExportError, SourceFailed
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import InParts
 from arkham_shard_export.pipeline.crew import (
@@ -48,7 +48,9 @@ def main() -> None:
         try:
             _serve(sys.stdin.buffer, reports)
         except ExportError as error:
-            _tell(reports, Refused(str(error), isinstance(error, SourceFailed)))
+            _tell(
+                reports, Refused(str(error), isinstance(error, SourceFailed), isinstance(error, DatabaseGone))
+            )
         except BrokenPipeError:
             raise
         except MemoryError:

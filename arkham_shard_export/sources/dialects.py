@@ -28,6 +28,10 @@ class Dialect(Protocol):
 
     def catalog_query(self, table: Table) -> tuple[str, list[Any]]: ...
 
+    def rough_count(self, table: Table) -> tuple[str, list[Any]]:
+        """A query of about how many rows a table holds (`n`), told without counting them."""
+        ...
+
     def kind(self, column_type: str) -> Kind: ...
 
     def value(self, name: str, column_type: str, kind: Kind) -> str:
@@ -84,6 +88,9 @@ class SqliteDialect:
             table.name,
             table.schema or "main",
         ]
+
+    def rough_count(self, table: Table) -> tuple[str, list[Any]]:
+        return f"SELECT MAX(rowid) AS n FROM {self.table(table)}", []
 
     def kind(self, column_type: str) -> Kind:
         name = column_type.upper()
@@ -178,6 +185,14 @@ class PostgresDialect:
         return (
             "SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute"
             " WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            [self.table(table)],
+        )
+
+    def rough_count(self, table: Table) -> tuple[str, list[Any]]:
+        # Never analysed: -1 rows; then a guess by the size of the file.
+        return (
+            "SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_relation_size(oid) / 200 END AS bigint) AS n"
+            " FROM pg_class WHERE oid = to_regclass(?)",
             [self.table(table)],
         )
 

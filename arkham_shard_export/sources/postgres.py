@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.errors import DatabaseGone, SourceFailed
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import BATCH_ROWS, Portion
 from arkham_shard_export.schema import Table
@@ -71,7 +71,7 @@ class PostgresSnapshot:
                 autocommit=True,
             )
         except psycopg.Error as error:
-            raise SourceFailed(
+            raise DatabaseGone(
                 "The database does not answer; the export can run again when it does."
             ) from error
         try:
@@ -87,11 +87,16 @@ class PostgresSnapshot:
             if (companions := hire(self)) is not None:
                 companions.begin(str(self.fetch("SELECT pg_export_snapshot()")[0][0]))
         except psycopg.Error as error:
+            failed = self._failed("The database cannot be read", error)
             self._connection.close()
-            raise SourceFailed(f"The database cannot be read: {_first_line(error)}.") from error
+            raise failed from error
         except BaseException:
             self._connection.close()
             raise
+
+    def _failed(self, what: str, error: BaseException) -> SourceFailed:
+        lost = self._connection.closed
+        return (DatabaseGone if lost else SourceFailed)(f"{what}: {_first_line(error)}.")
 
     def catalog(self, table: Table) -> Catalog | None:
         sql, params = self.dialect.catalog_query(table)
@@ -109,19 +114,14 @@ class PostgresSnapshot:
         return (0, found[0][0] - 1) if found and found[0][0] else None
 
     def roughly(self, table: Table) -> int:
-        # Never analysed: -1 rows; then a guess by the size of the file.
-        found = self.fetch(
-            "SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_relation_size(oid) / 200 END AS bigint)"
-            " FROM pg_class WHERE oid = to_regclass(?)",
-            [self.dialect.table(table)],
-        )
+        found = self.fetch(*self.dialect.rough_count(table))
         return int(found[0][0]) if found else 0
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(_psycopg_marks(sql), params).fetchall()
         except self._error as error:
-            raise SourceFailed(f"Reading the database failed: {_first_line(error)}.") from error
+            raise self._failed("Reading the database failed", error) from error
 
     def stream(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
         return self.stream_sql(*query.sql())
@@ -133,7 +133,7 @@ class PostgresSnapshot:
                 while batch := cursor.fetchmany(BATCH_ROWS):
                     yield batch
         except self._error as error:
-            raise SourceFailed(f"Reading the database failed midway: {_first_line(error)}.") from error
+            raise self._failed("Reading the database failed midway", error) from error
 
     @property
     def copies_as(self) -> int:
@@ -152,7 +152,7 @@ class PostgresSnapshot:
                     for _ in rows:
                         pass
         except self._error as error:
-            raise SourceFailed(f"Reading the database failed midway: {_first_line(error)}.") from error
+            raise self._failed("Reading the database failed midway", error) from error
 
     def close(self) -> None:
         self._connection.close()

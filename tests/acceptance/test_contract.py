@@ -219,7 +219,7 @@ def frame_host(tmp_path: Path, postgres_server: str) -> Iterator[RunningHost]:
 @contextlib.contextmanager
 def held(host: RunningHost) -> Iterator[str]:
     """A job that has begun and cannot go on until the block ends: its worker process is stopped."""
-    pool = host.run(host.shard.service()).runner.pool
+    pool = host.run(host.shard.service()).runs.pool
     (worker,) = until(lambda: pool.pids)
     os.kill(worker, signal.SIGSTOP)
     try:

@@ -157,7 +157,7 @@ def test_a_job_whose_worker_was_killed_runs_again_in_another(tmp_path: Path) -> 
     with standalone(tmp_path) as host:
         job_id = host.post("matrix", "json").json()["id"]
         until(lambda: writing(host, job_id))
-        (pid,) = host.shard._service.runner.pool.pids
+        (pid,) = host.shard._service.runs.pool.pids
         os.kill(pid, signal.SIGKILL)
         job = host.wait(job_id)
         assert (job["status"], job["record_count"]) == ("completed", RECORDS)
@@ -181,7 +181,7 @@ def test_a_job_that_kills_every_worker_fails_and_says_so(
         killed: set[int] = set()
 
         def kill() -> bool:
-            for pid in set(host.shard._service.runner.pool.pids) - killed:
+            for pid in set(host.shard._service.runs.pool.pids) - killed:
                 if writing(host, job_id):
                     os.kill(pid, signal.SIGKILL)
                     killed.add(pid)
@@ -230,7 +230,7 @@ def test_jobs_wait_their_turn_oldest_first(tmp_path: Path, monkeypatch: pytest.M
             each["payload"]["job_id"] for each in host.events if each["event_type"] == "export.job.started"
         ]
         assert started == jobs
-        assert len(host.shard._service.runner.pool.pids) <= 2, "workers are reused"
+        assert len(host.shard._service.runs.pool.pids) <= 2, "workers are reused"
 
 
 def test_an_export_that_ends_while_the_database_is_busy_is_still_recorded(tmp_path: Path) -> None:

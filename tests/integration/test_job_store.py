@@ -14,7 +14,7 @@ import pytest
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
 from arkham_shard_export.jobs.listing import EVERYTHING
 from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import Attempt, JobStore
+from arkham_shard_export.jobs.store import JobStore, StoredJob
 from arkham_shard_export.models import ExportJob, ExportStatus
 from tests.jobtables import Recording, database
 
@@ -49,22 +49,26 @@ def job(number: int = 1) -> ExportJob:
     return ExportJob(f"job-{number:04d}", "json", "claims", created_at=NOW + timedelta(seconds=number))
 
 
+def counted(stored: StoredJob | None) -> tuple[int, int] | None:
+    return None if stored is None else (stored.attempts, stored.tries)
+
+
 def test_a_table_older_than_the_record_of_its_version_is_upgraded_all_the_same(
     opened: Callable[[], Any],
 ) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
-        await store.insert(job(), None)
+        await store.insert(job(), None, "small")
         await recording.execute("ALTER TABLE arkham_export_jobs DROP COLUMN interruptions")
         await migrate(recording, recording.dialect)
-        assert await store.claim("job-0001", "a", NOW) == Attempt(1, 1)
+        assert counted(await store.claim("job-0001", "a", NOW)) == (1, 1)
 
     run(opened, work)
 
 
 def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
-        await store.insert(job(), None)
-        assert await store.claim("job-0001", "a", NOW) == Attempt(1, 1)
+        await store.insert(job(), None, "small")
+        assert counted(await store.claim("job-0001", "a", NOW)) == (1, 1)
         assert await store.claim("job-0001", "b", NOW) is None
 
     run(opened, work)
@@ -72,11 +76,11 @@ def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
 
 def test_only_who_runs_a_job_can_end_it(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
-        await store.insert(job(), None)
+        await store.insert(job(), None, "small")
         await store.claim("job-0001", "a", NOW)
         assert not await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {})
         assert await store.hand_back(job(), "a", "x")
-        assert await store.claim("job-0001", "b", NOW) == Attempt(2, 2)
+        assert counted(await store.claim("job-0001", "b", NOW)) == (2, 2)
         assert not await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {})
         assert await store.finish("job-0001", "b", "b", ExportStatus.COMPLETED, {"record_count": 5})
         ended = await store.get("job-0001", EVERYTHING)
@@ -88,10 +92,10 @@ def test_only_who_runs_a_job_can_end_it(opened: Callable[[], Any]) -> None:
 
 def test_an_interruption_on_purpose_is_not_held_against_a_job(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
-        await store.insert(job(), None)
+        await store.insert(job(), None, "small")
         await store.claim("job-0001", "a", NOW)
         assert await store.hand_back(job(), "a", "x", interrupted=True)
-        assert await store.claim("job-0001", "b", NOW) == Attempt(2, 1)
+        assert counted(await store.claim("job-0001", "b", NOW)) == (2, 1)
 
     run(opened, work)
 
@@ -104,7 +108,7 @@ def test_an_ended_job_never_changes_again(
     assert TRANSITIONS[first] == frozenset()
 
     async def work(store: JobStore, _: Recording) -> None:
-        await store.insert(job(), None)
+        await store.insert(job(), None, "small")
         await store.claim("job-0001", "a", NOW)
         assert await store.finish("job-0001", "a", "a", first, {})
         assert not await store.finish("job-0001", "a", "late", second, {})
@@ -120,7 +124,7 @@ def test_an_ended_job_never_changes_again(
 def test_pending_jobs_come_oldest_first(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, _: Recording) -> None:
         for number in (3, 1, 2):
-            await store.insert(job(number), None)
+            await store.insert(job(number), None, "small")
         assert [key for key, _ in await store.pending(2)] == ["job-0001", "job-0002"]
 
     run(opened, work)
@@ -129,7 +133,7 @@ def test_pending_jobs_come_oldest_first(opened: Callable[[], Any]) -> None:
 def test_statistics_take_two_statements_and_count_right(opened: Callable[[], Any]) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
         for number in range(4):
-            await store.insert(job(number), None)
+            await store.insert(job(number), None, "small")
         await store.claim("job-0000", "a", NOW)
         done = {"record_count": 10, "file_size": 3_000_000_000, "processing_time_ms": 50.0}
         await store.finish("job-0000", "a", "a", ExportStatus.COMPLETED, done)

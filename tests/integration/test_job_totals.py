@@ -59,7 +59,7 @@ def test_totals_equal_the_rows_after_any_changes(run: Callable[[Work], None], se
                 case 0 | 1 | 2 | 3:
                     created_by = chance.choice(["ann", "bob", ""])
                     job = ExportJob(f"job-{step}", "json", "claims", created_at=NOW, created_by=created_by)
-                    await store.insert(job, chance.choice([None, TENANT]))
+                    await store.insert(job, chance.choice([None, TENANT]), "small")
                 case 4 | 5:
                     await store.claim(job_id, "a", NOW)
                 case 6 | 7:
@@ -100,7 +100,7 @@ def test_counts_and_statistics_are_those_of_the_scope(run: Callable[[Work], None
                 created_by="ann",
             )
             job.created_by = "ann" if number % 3 else "bob"
-            await store.insert(job, TENANT if number % 2 else None)
+            await store.insert(job, TENANT if number % 2 else None, "small")
         await recording.service.execute("UPDATE arkham_export_jobs SET status = 'queued' WHERE id = 'job-0'")
         for scope, counted, oldest in (
             (EVERYTHING, 12, 1),
@@ -186,7 +186,9 @@ def test_nobody_waits_for_a_transaction_that_stays_open(tmp_path: Path, postgres
                     )
                 async with asyncio.timeout(20):
                     for number in range(300):
-                        await store.insert(ExportJob(f"job-{number}", "json", "claims", created_at=NOW), None)
+                        await store.insert(
+                            ExportJob(f"job-{number}", "json", "claims", created_at=NOW), None, "small"
+                        )
                         await store.claim(f"job-{number}", "a", NOW)
                 assert await store.count(ExportFilter(), EVERYTHING) == 300
                 somebody.rollback()
@@ -220,7 +222,7 @@ def test_a_writer_with_rights_to_the_jobs_alone_is_counted(tmp_path: Path, postg
 
 def test_notes_of_progress_leave_the_totals_alone(run: Callable[[Work], None]) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
-        await store.insert(ExportJob("job-1", "json", "claims", created_at=NOW), None)
+        await store.insert(ExportJob("job-1", "json", "claims", created_at=NOW), None, "small")
         await store.claim("job-1", "a", NOW)
         count: Any = "SELECT COUNT(*) AS n FROM arkham_export_job_totals"
         before = await recording.fetch_one(count)

@@ -74,7 +74,7 @@ async def assert_whole(recording: Recording, rows: int) -> None:
     assert len(recording.statements) <= 6, "an upgraded table is not upgraded again"
     store = JobStore(recording, recording.dialect)
     assert await store.count(ExportFilter(), EVERYTHING) == rows
-    await store.insert(ExportJob("new", "json", "claims", created_at=NOW), None)
+    await store.insert(ExportJob("new", "json", "claims", created_at=NOW), None, "small")
     assert await store.claim("new", "a", NOW)
     said, true = await totals(recording)
     assert said == true

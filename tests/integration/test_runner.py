@@ -50,7 +50,7 @@ def test_a_job_cancelled_before_its_work_began_leaves_its_place_to_others(data_d
         host.run(create_and_cancel())
         job, _ = host.export("claims", "csv")
         assert job["record_count"] == 60
-        assert service.runner._running == {}
+        assert service.runs.running == {}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_job_cancelled_before_its_work_began_leaves_its_place_to_others(data_d
     [
         ("fetch_one", "SELECT status, runner"),
         ("fetch_one", "SELECT id, format"),
-        ("fetch_all", "SELECT id, tenant_id FROM arkham_export_jobs"),
+        ("fetch_all", "SELECT id, lane FROM arkham_export_jobs"),
         ("execute", "started_at = ?"),
         ("execute", "completed_at = ?"),
     ],
@@ -96,9 +96,9 @@ def test_a_job_that_ends_while_the_runner_looks_keeps_its_file(data_dir: Path) -
         service.fetch_all = late
         for _ in range(4):
             job_id = host.post("claims", "json").json()["id"]
-            host.shard._service.runner.wake()
+            host.shard._service.queue.wake()
             job = host.wait(job_id)
-            host.loop.call_soon_threadsafe(host.shard._service.runner.wake)
+            host.loop.call_soon_threadsafe(host.shard._service.queue.wake)
             time.sleep(0.3)
             assert host.client.get(job["download_url"]).status_code == 200
 
@@ -106,7 +106,7 @@ def test_a_job_that_ends_while_the_runner_looks_keeps_its_file(data_dir: Path) -
 def test_a_cancel_whose_answer_was_lost_still_cancels(data_dir: Path) -> None:
     with standalone(data_dir) as host:
         service = host.shard._service
-        host.run(service.runner.stop())
+        host.run(service.queue.stop())
         job_id = host.post("matrix", "json").json()["id"]
         failed = fail_once(host, "fetch_one", "SELECT status, runner")
         assert host.client.delete(f"/api/export/jobs/{job_id}").status_code == 204
@@ -119,22 +119,22 @@ def test_a_cancel_whose_answer_was_lost_still_cancels(data_dir: Path) -> None:
 
 def test_a_worker_is_kept_although_its_host_is_large(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A forked process begins with the peak of its parent, which says nothing of the worker."""
-    monkeypatch.setenv("ARKHAM_EXPORT_WORKER_MEMORY_MIB", "150")
+    monkeypatch.setenv("ARKHAM_EXPORT_WORKER_MEMORY_MIB", "300")
     ballast = bytearray(300 << 20)
     ballast[:: 1 << 12] = b"x" * len(ballast[:: 1 << 12])
     with standalone(data_dir) as host:
         host.export("claims", "json")
-        first = host.shard._service.runner.pool.pids
+        first = host.shard._service.runs.pool.pids
         host.export("claims", "json")
-        assert host.shard._service.runner.pool.pids == first
+        assert host.shard._service.runs.pool.pids == first
         assert len(first) == 1
     assert ballast
 
 
 def test_a_worker_that_has_grown_is_replaced(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with standalone(data_dir) as host:
-        pool = host.shard._service.runner.pool
-        monkeypatch.setattr(pool, "_memory_limit_mib", 1)
+        pool = host.shard._service.runs.pool
+        monkeypatch.setattr(pool, "_reused_up_to_mib", 1)
         host.export("claims", "json")
         host.export("claims", "json")
         assert pool.pids == []
@@ -149,7 +149,7 @@ def test_a_stop_is_heard_even_as_the_runner_wakes(data_dir: Path) -> None:
                 service = await host.shard.service()
                 for _ in range(5):
                     await asyncio.sleep(0.01)
-                service.runner.wake()
+                service.queue.wake()
                 async with asyncio.timeout(10):
                     await host.shard.shutdown()
                 await host.shard_class_again()
@@ -165,7 +165,7 @@ def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:
             " ('left-behind', 'json', 'claims', 'processing', '2026-01-01T00:00:00+00:00',"
             ' \'{"progress": {"phase": "writing", "done": 1, "expected": 2}, "note": "kept"}\')'
         )
-        host.shard._service.runner.wake()
+        host.shard._service.queue.wake()
         job = host.wait("left-behind")
         assert job["status"] == "completed"
         assert "progress" not in job["metadata"]

@@ -321,7 +321,7 @@ def test_a_custom_job_waits_for_its_source_to_be_registered(small_host: RunningH
         "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters) VALUES"
         " ('from-before', 'json', 'custom', 'processing', '2026-01-01T00:00:00+00:00', '{\"source\": \"notes\"}')"
     )
-    small_host.loop.call_soon_threadsafe(small_host.shard._service.runner.wake)
+    small_host.loop.call_soon_threadsafe(small_host.shard._service.queue.wake)
     deadline = time.monotonic() + 30
     while small_host.query("SELECT attempts FROM arkham_export_jobs WHERE id = 'from-before'") != [(1,)]:
         assert time.monotonic() < deadline

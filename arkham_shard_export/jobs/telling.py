@@ -1,0 +1,50 @@
+"""One line in the log for each change of a job's state, the same words in every process."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from arkham_shard_export.models import ExportJob
+
+log = logging.getLogger("arkham_shard_export.jobs")
+
+
+class Telling:
+    """`changed` is called where a change has been recorded; `then` is called after each, to have its events delivered."""
+
+    def __init__(self) -> None:
+        self.then = _nothing
+
+    def changed(
+        self,
+        job: ExportJob,
+        tenant_id: str | None,
+        status: str,
+        level: int = logging.INFO,
+        **facts: Any,
+    ) -> None:
+        """The line is `export job <status>` and `name=value` pairs; the same pairs stand in the record's `export`."""
+        pairs = {
+            "job": job.id,
+            "tenant": tenant_id or "-",
+            "format": job.format,
+            "target": job.target,
+            "by": job.created_by,
+            **facts,
+        }
+        text = " ".join(f"{name}={_shown(value)}" for name, value in pairs.items())
+        log.log(level, "export job %s %s", status, text, extra={"export": {"status": status, **pairs}})
+        self.then()
+
+
+def _nothing() -> None:
+    """Nobody waits for events in this process."""
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    if isinstance(value, int | float) or (text and not set(text) & set(' "=\n\r\t\\')):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t") + '"'
