@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ EXAMPLES = """examples:
       a host with a demo case, at http://127.0.0.1:8100/export
   arkham-export export claims --format csv --filter status=disputed -o disputed.csv
       one export straight from the database, without a server
+  arkham-export worker --database-url postgresql://… --concurrency 4
+      one more process that runs the jobs of the hosts on this database
   arkham-export seed --records 100000 --target claims --data big
       synthetic claims and what belongs to them, to try things out; without --target, records of every target
 """
@@ -89,6 +92,17 @@ def _parser() -> argparse.ArgumentParser:
         help="take tenant and user from X-Tenant-Id, X-User-Id and X-User-Role (only behind a proxy that sets them)",
     )
     serve.set_defaults(run=_serve)
+
+    worker = commands.add_parser(
+        "worker", help="run the export jobs of hosts on PostgreSQL", description=_worker.__doc__
+    )
+    worker.add_argument(
+        "--concurrency",
+        type=int,
+        help="exports at a time, besides one more for small ones (default: $ARKHAM_EXPORT_CONCURRENCY, or cores - 1)",
+    )
+    _add_place(worker)
+    worker.set_defaults(run=_worker)
 
     seed = commands.add_parser(
         "seed", help="fill the tables with synthetic records", description=_seed.__doc__
@@ -185,6 +199,30 @@ def _serve(options: argparse.Namespace) -> int:
         asyncio.run(server.serve(sockets=[listener]))
     if (error := getattr(app.state, "startup_error", None)) is not None:
         raise error
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    """Run jobs in as many processes and on as many machines as you like: each job runs once, in one of them.
+
+    All hosts and workers need the same database and the same store.
+    """
+    if not options.database_url:
+        raise CommandFailed(
+            "Workers need PostgreSQL: give --database-url postgresql://… (on SQLite the host runs its jobs itself)."
+        )
+    _check_url(options.database_url)
+    _require("procrastinate", "postgres")
+    from arkham_shard_export.standalone.worker import work
+
+    settings = Settings.from_environment()
+    if options.concurrency is not None:
+        if options.concurrency < 1:
+            raise CommandFailed(f"--concurrency {options.concurrency} must be at least 1.")
+        settings = replace(settings, concurrency=options.concurrency)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    store = settings.store_dir or options.data.resolve() / "files" / "exports"
+    asyncio.run(work(options.database_url, store, settings))
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import logging
 import time
 from pathlib import Path
@@ -65,6 +67,7 @@ except ImportError:
 SLOW_START_SECONDS = 0.1
 RETRY_START_SECONDS = 1.0
 """Requests within this time of a start that failed slowly are refused without another try."""
+MOST_RETRY_START_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +87,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._starting = asyncio.Lock()
         self._refused: ServiceUnavailable | None = None
         self._refused_at = 0.0
+        self._trying: asyncio.Task[None] | None = None
         self._sources: dict[str, Target | RecordSource] = {}
 
     # Life in the host
@@ -97,12 +101,27 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             await self.service()
         except ExportError as error:
             log.warning("Exports are not available yet: %s", error)
+            # Jobs wait that nobody asks for.
+            self._trying = asyncio.create_task(
+                self._start_later(), name="arkham-export-start", context=contextvars.Context()
+            )
+
+    async def _start_later(self) -> None:
+        pause = RETRY_START_SECONDS
+        while self._service is None:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MOST_RETRY_START_SECONDS)
+            with contextlib.suppress(ExportError):
+                await self.service()
 
     async def shutdown(self) -> None:
         """Stop; running exports are handed back and run again at the next start."""
         state = getattr(getattr(self._frame, "app", None), "state", None)
         if state is not None and getattr(state, "export_shard", None) is self:
             state.export_shard = None
+        if self._trying is not None:
+            self._trying.cancel()
+            await asyncio.gather(self._trying, return_exceptions=True)
         async with self._starting:
             service, self._service = self._service, None
             self._host = None

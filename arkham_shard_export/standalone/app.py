@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -20,6 +21,8 @@ from arkham_shard_export.standalone.demo_case import load_demo
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.frame import Frame, TrustedHeaders, current_tenant_id
 from arkham_shard_export.standalone.services import EventBus, FileStorage
+
+log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parents[1] / "web"
 PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -41,7 +44,13 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with telling(app), sole_server(data_dir):
             database = PostgresService(database_url) if database_url else SqliteService(data_dir)
-            await database.start()
+            try:
+                await database.start()
+            except HostNotStarted as error:
+                if demo:
+                    await database.stop()
+                    raise
+                log.warning("%s Until then every answer is 503.", error)
             frame = Frame(app, database, EventBus(), FileStorage(data_dir / "files"), database.url)
             app.state.frame = frame
             shard = StandaloneShard()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,11 @@ from arkham_shard_export.standalone.tables import (
 )
 
 if TYPE_CHECKING:
+    from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
+
+CALL_TIMEOUT_SECONDS = 3.0
+"""How long a call waits for a connection; then the database is said not to answer."""
 
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
@@ -70,13 +75,18 @@ class SqliteService:
 class PostgresService:
     """A small pool; `execute` commits, reads are rolled back, as in ArkhamFrame."""
 
-    _pool: AsyncConnectionPool[Any]
+    _pool: AsyncConnectionPool[AsyncConnection[Any]]
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, make_tables: bool = True) -> None:
         self.url = url
+        self._make_tables = make_tables
+        self._prepared = False
 
     async def start(self) -> None:
-        """Connect, and make schemas and tables where they are missing."""
+        """Connect, and make schemas and tables where they are missing; HostNotStarted where the server does not answer.
+
+        Then a call still works as soon as it does.
+        """
         from psycopg.rows import dict_row
         from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -84,24 +94,34 @@ class PostgresService:
             libpq_url(self.url),
             min_size=1,
             max_size=4,
+            timeout=CALL_TIMEOUT_SECONDS,
             open=False,
             kwargs={"row_factory": dict_row, "application_name": "arkham-export-host"},
         )
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        await self._pool.open()
         try:
-            await self._pool.open(wait=True, timeout=CONNECT_TIMEOUT_SECONDS)
+            await self._pool.wait(timeout=CONNECT_TIMEOUT_SECONDS)
         except PoolTimeout:
-            await self._pool.close()
             raise HostNotStarted(
                 f"The database does not answer within {CONNECT_TIMEOUT_SECONDS} s; check --database-url and that "
                 "the server is running."
             ) from None
+        async with self._connection():
+            pass
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         async with self._pool.connection() as connection:
-            for statement in create_statements("postgresql"):
-                await connection.execute(statement.encode())
+            if not self._prepared:
+                for statement in create_statements("postgresql") if self._make_tables else ():
+                    await connection.execute(statement.encode())
+                await connection.commit()
+                self._prepared = True
+            yield connection
 
     async def execute(self, sql: str, params: Parameters | None = None) -> None:
-        async with self._pool.connection() as connection:
+        async with self._connection() as connection:
             await connection.execute(*_psycopg(sql, params))
 
     async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None:
@@ -109,7 +129,7 @@ class PostgresService:
         return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
-        async with self._pool.connection() as connection:
+        async with self._connection() as connection:
             cursor = await connection.execute(*_psycopg(sql, params))
             rows: list[dict[str, Any]] = await cursor.fetchall()
             await connection.rollback()

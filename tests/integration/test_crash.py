@@ -85,16 +85,16 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         seed_postgres(url, RECORDS)
         files = tmp_path / "exports"
 
-    def begin() -> tuple[HostProcess, Path]:
+    def begin(**environment: str) -> tuple[HostProcess, Path]:
         port = free_port()
         if request.param == "standalone":
             command = ["serve", "--data", str(tmp_path), "--port", str(port)]
             arguments = ["-c", "from arkham_shard_export.cli import main; main()", *command]
-            host = HostProcess(arguments, {}, port)
+            host = HostProcess(arguments, environment, port)
         else:
             arguments = ["-m", "arkham_frame", "--database-url", url, "--storage-dir", str(tmp_path)]
             path = str(Path(__file__).parents[1] / "arkhamframe")
-            host = HostProcess([*arguments, "--port", str(port)], {"PYTHONPATH": path}, port)
+            host = HostProcess([*arguments, "--port", str(port)], {"PYTHONPATH": path, **environment}, port)
         started.append(host)
         return host, files
 
@@ -130,7 +130,7 @@ def test_a_job_runs_again_after_its_host_was_killed(start: Any) -> None:
 
 
 def test_a_graceful_stop_hands_the_running_job_back(start: Any) -> None:
-    host, files = start()
+    host, files = start(ARKHAM_EXPORT_GRACE_SECONDS="0")
     job_id = host.client.post("/api/export/jobs", json={"format": "json", "target": "matrix"}).json()["id"]
     host.until(lambda: host.job(job_id)["status"] == "processing")
     host.end(signal.SIGTERM)
