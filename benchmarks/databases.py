@@ -69,6 +69,10 @@ class Databases:
             warm(self._made[key])
         return self._made[key]
 
+    def empty(self) -> str:
+        """The URL of a new PostgreSQL database."""
+        return self._new_database(next(self._names))
+
     def server_version(self) -> str | None:
         """Of PostgreSQL, if it was needed."""
         if self._server_url is None:
