@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_SECONDS = 3.0
 """How long a call waits for a connection; then the database is said not to answer."""
 
+_TABLES_LOCK = 0x61726B74
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
@@ -114,8 +115,11 @@ class PostgresService:
     async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         async with self._pool.connection() as connection:
             if not self._prepared:
-                for statement in create_statements("postgresql") if self._make_tables else ():
-                    await connection.execute(statement.encode())
+                if self._make_tables:
+                    # IF NOT EXISTS is no help to hosts that start at once: the slower ones fail.
+                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])
+                    for statement in create_statements("postgresql"):
+                        await connection.execute(statement.encode())
                 await connection.commit()
                 self._prepared = True
             yield connection

@@ -215,6 +215,20 @@ def test_a_host_without_places_runs_nothing_itself(fleet: Fleet) -> None:
     assert runner(fleet, job_id) is worker
 
 
+def test_hosts_and_workers_that_start_at_once_on_an_empty_database_all_work(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with Fleet(tmp_path, postgres_url, poll_seconds=0.2, heartbeat_seconds=0.5) as fleet:
+        hosts = [fleet.host(), fleet.host()]
+        for _ in range(2):
+            fleet.worker()
+        fleet.ready()
+        jobs = [post(host, SHORT) for host in hosts]
+        fleet.ended(60)
+        assert violations(fleet, jobs, []) == []
+        assert fleet.stop() == [-signal.SIGTERM, -signal.SIGTERM, 0, 0]
+
+
 def catalog(url: str) -> dict[str, list[Any]]:
     """What there is in the queue's schema."""
     queries = {
