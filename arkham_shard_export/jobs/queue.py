@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+from typing import Any
 
 import procrastinate
 from procrastinate import exceptions, jobs
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
@@ -34,6 +36,27 @@ UNCLAIMED_SECONDS = 60
 _IN_DOUBT_SECONDS = 5
 
 log = logging.getLogger(__name__)
+
+
+class _Entries(JobManager):
+    """Changes an entry only for the worker that has it: one that was given up, and lives on, leaves it to its successor."""
+
+    async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
+        if await self._has(job):
+            await super().finish_job(job, status, delete_job)
+
+    async def retry_job(self, job: jobs.Job, *args: Any, **changes: Any) -> None:
+        if await self._has(job):
+            await super().retry_job(job, *args, **changes)
+
+    async def _has(self, job: jobs.Job) -> bool:
+        found = await self.connector.execute_query_all_async(
+            "SELECT 1 FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing'"
+            " AND worker_id IS NOT DISTINCT FROM CAST(%(worker)s AS bigint)",
+            id=job.id,
+            worker=job.worker_id,
+        )
+        return bool(found)
 
 
 class _RunAgain(Exception):
@@ -64,6 +87,7 @@ class PostgresQueue:
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
+        self._app.job_manager = _Entries(self._app.connector)
         self._export = self._app.task(name="export", retry=_Strategy())(self._run)
         keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING)(self._keep)
         # The sixth field is that of seconds.

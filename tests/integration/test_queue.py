@@ -139,6 +139,22 @@ def test_a_job_is_taken_over_from_killed_workers_until_it_was_tried_often_enough
     until(lambda: fleet.files() == set(), "nothing is left")
 
 
+def test_a_worker_that_was_given_up_and_lives_on_leaves_the_job_to_its_successor(fleet: Fleet) -> None:
+    host = fleet.host()
+    for _ in range(3):
+        fleet.worker()
+    fleet.ready()
+    job_id = post(host, LONG)
+    until(lambda: is_writing(fleet, job_id), "it is written")
+    with paused(runner(fleet, job_id).process.pid):
+        until(lambda: is_writing(fleet, job_id, 2), "another takes it over")
+    job = completes(fleet, job_id)
+    fleet.ended(30)
+    assert job["attempts"] == 2
+    assert [each["attempt"] for each in history(fleet, job_id)] == [1]
+    assert violations(fleet, [job_id], []) == []
+
+
 def test_cancelling_stops_the_export_process_of_a_worker(fleet: Fleet) -> None:
     host, worker = fleet.host(), fleet.worker()
     fleet.ready()
