@@ -28,6 +28,8 @@ from arkham_shard_export.sources.postgres import libpq_url
 
 KEEPING = "keeping"
 POOL_SIZE = 6
+ENTER_SECONDS = 3.0
+"""Whoever asks for a job does not wait longer for its entry in the queue."""
 STALLED_HEARTBEATS = 3
 """So many heartbeats missed, and a worker is given up."""
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -84,6 +86,8 @@ class PostgresQueue:
                 conninfo=libpq_url(url),
                 min_size=1,
                 max_size=POOL_SIZE,
+                # Its pauses double: after a long outage the next try would be minutes away. A call begins anew.
+                reconnect_timeout=ENTER_SECONDS,
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
@@ -120,13 +124,13 @@ class PostgresQueue:
 
     async def put(self, job_id: str, lane: str) -> None:
         """Enter a stored job. Where that fails it is found, and entered, by the next look at what is missing."""
+        entry = self._export.configure(queue=lane, lock=job_id, queueing_lock=job_id)
         try:
-            await self._export.configure(queue=lane, lock=job_id, queueing_lock=job_id).defer_async(
-                job_id=job_id
-            )
+            async with asyncio.timeout(ENTER_SECONDS):
+                await entry.defer_async(job_id=job_id)
         except exceptions.AlreadyEnqueued:
             pass
-        except exceptions.ConnectorException as error:
+        except (exceptions.ConnectorException, TimeoutError) as error:
             log.warning("Export job %s could not be entered in the queue yet: %s", job_id, error)
 
     def wake(self) -> None:
