@@ -93,7 +93,8 @@ class PostgresQueue:
         )
         self._app.job_manager = _Entries(self._app.connector)
         self._export = self._app.task(name="export", retry=_Strategy())(self._run)
-        keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING)(self._keep)
+        # Before all jobs that wait, or nobody would take over what a dead worker has left until they are done.
+        keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING, priority=1)(self._keep)
         # The sixth field is that of seconds.
         self._app.periodic(cron=f"* * * * * */{min(30, max(1, round(settings.heartbeat_seconds)))}")(keep)
         self._workers: list[Worker] = []
