@@ -36,6 +36,12 @@ RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 UNCLAIMED_SECONDS = 60
 """An entry that was begun so long ago, while its job is still pending, was forgotten by its worker."""
 _IN_DOUBT_SECONDS = 5
+_ANALYZE = """DO $$ BEGIN
+    IF (SELECT count(*) = 200 FROM (SELECT FROM procrastinate_jobs WHERE status = 'todo' LIMIT 200) AS waiting) THEN
+        ANALYZE procrastinate_jobs;
+    END IF;
+END $$"""
+"""By the statistics of an empty queue, each look for an entry would read all of those that wait."""
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +176,7 @@ class PostgresQueue:
                     await manager.retry_job(entry)
                 else:
                     await manager.finish_job(entry, jobs.Status.FAILED, delete_job=True)
+        await self._app.connector.execute_query_async(_ANALYZE)
         for job_id, lane in await self._store.without_entry(SCHEMA, _IN_DOUBT_SECONDS):
             log.warning("Export job %s had no entry in the queue; it is entered again.", job_id)
             await self.put(job_id, lane)

@@ -135,6 +135,22 @@ def test_the_queue_is_kept_although_many_jobs_wait(fleet: Fleet) -> None:
     fleet.ended(END_SECONDS)
 
 
+def test_when_many_entries_wait_the_database_knows_how_many(fleet: Fleet) -> None:
+    fleet.host()
+    fleet.worker()
+    fleet.ready()
+    assert fleet.database_url is not None
+    with psycopg.connect(fleet.database_url, options=queue_schema.SEARCH_PATH) as connection:
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
+            " SELECT 'small', 'later', '{}', now() + interval '1 day' FROM generate_series(1, 300)"
+        )
+    known = (
+        f"SELECT reltuples >= 300 AS known FROM pg_class WHERE oid = '{SCHEMA}.procrastinate_jobs'::regclass"
+    )
+    until(lambda: fleet.query(known)[0]["known"], "the statistics are there")
+
+
 def test_a_job_is_taken_over_from_killed_workers_until_it_was_tried_often_enough(fleet: Fleet) -> None:
     host = fleet.host()
     for _ in range(2):
