@@ -17,6 +17,7 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
+    NotAllowed,
     ServiceUnavailable,
     SourceFailed,
 )
@@ -27,6 +28,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
     JobNotFound: 404,
     JobNotCompleted: 400,
+    NotAllowed: 403,
     FileExpired: 410,
     FileMissing: 404,
     ServiceUnavailable: 503,

@@ -3,6 +3,7 @@
 ExportError
 ├── InvalidRequest          the request names something unknown, wrong or unsupported
 ├── JobNotFound             no such job for this caller
+├── NotAllowed              the caller may not see this
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
@@ -38,6 +39,7 @@ __all__ = [
     "InvalidRequest",
     "JobNotCompleted",
     "JobNotFound",
+    "NotAllowed",
     "ServiceUnavailable",
     "SnapshotBusy",
     "SourceChanged",
@@ -86,6 +88,10 @@ class JobNotFound(ExportError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__("There is no export job with this id. GET /api/export/jobs lists the jobs.")
+
+
+class NotAllowed(ExportError):
+    """The caller may not see what is over all tenants and users."""
 
 
 class JobNotCompleted(ExportError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS = ("text", "json")
 
 
 def default_concurrency() -> int:
@@ -36,6 +39,8 @@ class Settings:
     heartbeat_seconds: float = 10.0
     max_body_bytes: int = 1_048_576
     poll_seconds: float = 5.0
+    log_level: str = "INFO"
+    log_format: str = "text"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -56,6 +61,8 @@ class Settings:
             ),
             max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
             poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
+            log_level=_choose(environment, "ARKHAM_EXPORT_LOG_LEVEL", LOG_LEVELS, "INFO"),
+            log_format=_choose(environment, "ARKHAM_EXPORT_LOG_FORMAT", LOG_FORMATS, "text"),
         )
 
 
@@ -77,3 +84,14 @@ def _read(
     if not least <= value <= most:  # type: ignore[operator]
         raise ValueError(f"{name}={text!r} must be from {least:g} to {most:g}; the default is {default}.")
     return value
+
+
+def _choose(environment: Mapping[str, str], name: str, valid: Sequence[str], default: str) -> str:
+    """One of `valid`, whatever its case."""
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    for each in valid:
+        if each.lower() == text.lower():
+            return each
+    raise ValueError(f"{name}={text!r} must be one of {', '.join(valid)}; the default is {default}.")

@@ -22,6 +22,7 @@ from arkham_shard_export.errors import (
 from arkham_shard_export.host import Host
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import JobService
+from arkham_shard_export.jobs.watching import Flight
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,
@@ -88,6 +89,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._refused: ServiceUnavailable | None = None
         self._refused_at = 0.0
         self._trying: asyncio.Task[None] | None = None
+        self._looking = Flight(self.service, "arkham-export-look")
         self._sources: dict[str, Target | RecordSource] = {}
 
     # Life in the host
@@ -122,6 +124,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         if self._trying is not None:
             self._trying.cancel()
             await asyncio.gather(self._trying, return_exceptions=True)
+        self._looking.stop()
         async with self._starting:
             service, self._service = self._service, None
             self._host = None
@@ -156,6 +159,16 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
                     self._refused, self._refused_at = (error if slow else None), time.monotonic()
                     raise
             return self._service
+
+    async def service_within(self, seconds: float) -> JobService:
+        """As `service`, but ServiceUnavailable where a start takes longer; it goes on."""
+        if self._service is not None:
+            return self._service
+        try:
+            return await self._looking.answer(seconds)
+        except TimeoutError:
+            reason = "Exports are being started and wait for the host's database; try again in a moment."
+            raise self._refused or ServiceUnavailable("database", reason) from None
 
     async def _started(self) -> JobService:
         host = self._host

@@ -30,6 +30,8 @@ class _Place:
 class EmbeddedQueue:
     """Whatever is said to be running and does not run here was left by a process that is gone: no other holds the lease."""
 
+    engine = "embedded"
+
     def __init__(self, store: JobStore, runs: Runs, lease: Lease, settings: Settings) -> None:
         self._store = store
         self._runs = runs
@@ -64,7 +66,8 @@ class EmbeddedQueue:
 
     async def workers(self) -> int:
         """The processes that take jobs."""
-        return 1
+        works = self._settings.concurrency and self._loop_task is not None and not self._loop_task.done()
+        return int(bool(works))
 
     async def _take_jobs(self) -> None:
         with contextlib.suppress(Exception):

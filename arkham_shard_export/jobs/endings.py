@@ -8,16 +8,16 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.messages import Completed, Failed
-from arkham_shard_export.jobs.rows import json_text, time_text
+from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
 from arkham_shard_export.jobs.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
-from arkham_shard_export.models import ExportStatus
+from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.settings import Settings
 
@@ -128,6 +128,17 @@ class Endings:
                 ms=elapsed_ms,
                 **({"trace": answer.trace} if answer.trace else {}),
             )
+
+
+async def cancelled(store: JobStore, job: ExportJob, now: datetime) -> bool:
+    """Cancel a job that has not ended, whoever runs it; false where it ended meanwhile."""
+    token = uuid4().hex
+    changes = {"completed_at": time_text(now), "metadata": json_text(without_progress(job.metadata))}
+    try:
+        return await store.finish(job.id, None, token, ExportStatus.CANCELLED, changes)
+    except ServiceUnavailable:
+        # The change may have been made although its result was not seen; the token tells.
+        return await store.finish(job.id, None, token, ExportStatus.CANCELLED, changes)
 
 
 async def _until_recorded(stop: threading.Event, record: Callable[[], Awaitable[object]]) -> None:

@@ -58,6 +58,13 @@ class Lease:
             self._asked = asked
         return self._held
 
+    async def led(self) -> bool | None:
+        """Who leads, without asking for the lease: this process, another (False), or nobody (None)."""
+        row = await self._database.fetch_one(
+            f"SELECT holder FROM arkham_export_leases WHERE name = ? AND until >= {self._now}", [self._name]
+        )
+        return None if row is None else row["holder"] == self.holder
+
     async def release(self) -> None:
         """Let another have it at once."""
         self._held, self._asked = False, float("-inf")

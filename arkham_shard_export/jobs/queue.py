@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import math
 
 import procrastinate
 from procrastinate import exceptions, jobs
@@ -49,6 +50,8 @@ class _Strategy(BaseRetryStrategy):
 
 class PostgresQueue:
     """Enters jobs and, with `concurrency`, works them off. `here`: this process is a host, whose shards hold records."""
+
+    engine = "procrastinate"
 
     def __init__(self, url: str, store: JobStore, runs: Runs, settings: Settings, *, here: bool) -> None:
         self._url = url
@@ -121,7 +124,8 @@ class PostgresQueue:
 
     async def workers(self) -> int:
         """The processes that take jobs, on all machines."""
-        return await self._store.queue_workers(SCHEMA, self._stalled_seconds)
+        # Each has one of the engine's workers for jobs of any size, and one for small ones.
+        return math.ceil(await self._store.queue_workers(SCHEMA, self._stalled_seconds) / 2)
 
     @property
     def _stalled_seconds(self) -> float:

@@ -19,24 +19,25 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
-    ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.embedded import EmbeddedQueue
+from arkham_shard_export.jobs.endings import cancelled
 from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.lanes import Lanes
 from arkham_shard_export.jobs.lease import Lease
 from arkham_shard_export.jobs.listing import Scope
+from arkham_shard_export.jobs.metrics import Metrics
 from arkham_shard_export.jobs.migrations import migrate
 from arkham_shard_export.jobs.outbox import Outbox
 from arkham_shard_export.jobs.planner import Planner
 from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
 from arkham_shard_export.jobs.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
+from arkham_shard_export.jobs.watching import Watch
 from arkham_shard_export.models import (
     ExportFilter,
     ExportFormat,
@@ -63,6 +64,8 @@ HOST_LEASE = "host"
 
 class Queue(Protocol):
     """Decides when and where stored jobs run."""
+
+    engine: str
 
     async def start(self) -> None: ...
 
@@ -118,6 +121,10 @@ class JobService:
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
         self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
         self.queue = self._queue()
+        self.watch = Watch(database, dialect, self.queue, self._outbox, self._lease, store_root, clock)
+        self.metrics = Metrics(self.watch, self.runs.running)
+        if self.publisher is not None:
+            self.publisher.heard = self.metrics.heard
 
     def _queue(self) -> Queue:
         """Procrastinate where the jobs lie in a PostgreSQL that we can reach, or else a queue of this process alone."""
@@ -139,6 +146,7 @@ class JobService:
 
     async def stop(self) -> None:
         """Take no more jobs, hand running ones back, deliver what there is to tell, and let another host lead."""
+        self.watch.stop()
         await self.queue.stop()
         if self.publisher is not None:
             await self.publisher.stop()
@@ -199,20 +207,10 @@ class JobService:
     async def cancel(self, job_id: str, scope: Scope) -> ExportJob:
         """Cancel a pending or running job; a finished one stays as it is. Returns when the work has stopped."""
         job = await self.get(job_id, scope)
-        if job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING):
-            token = uuid4().hex
-            changes = {
-                "completed_at": time_text(self._clock()),
-                "metadata": json_text(without_progress(job.metadata)),
-            }
-            try:
-                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
-            except ServiceUnavailable:
-                # The change may have been made although its result was not seen; the token tells.
-                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
-            if ended:
-                self._telling.changed(job, scope.tenant_id, "cancelled")
-                await self.runs.end_lost(job_id)
+        unended = job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING)
+        if unended and await cancelled(self.jobs, job, self._clock()):
+            self._telling.changed(job, scope.tenant_id, "cancelled")
+            await self.runs.end_lost(job_id)
         return await self.get(job_id, scope)
 
     async def preview(

@@ -46,7 +46,7 @@ async def _serve(database_url: str, store_root: Path, settings: Settings, stoppi
             log.warning("%s Trying again.", error)
         service = await _started(database, database_url, store_root, settings, stopping)
         if service is not None:
-            log.warning("Export jobs are taken, %d at a time.", settings.concurrency)
+            log.info("Export jobs are taken, %d at a time.", settings.concurrency)
             await stopping.wait()
             await service.stop()
     finally:
