@@ -1165,7 +1165,7 @@ def test_initializing_a_running_shard_again_keeps_one_runner(frame_host: Running
     assert frame_host.events_of(job["id"]).count("export.job.started") == 1
 
 
-def test_the_description_of_the_api_has_the_ten_routes_and_no_warnings(single: RunningHost) -> None:
+def test_the_description_of_the_api_has_the_twelve_routes_and_no_warnings(single: RunningHost) -> None:
     if single.name == "arkhamframe":
         loader = single.app.state.shard_loader
         single.run(loader.disable("export"))
@@ -1192,6 +1192,8 @@ def test_the_description_of_the_api_has_the_ten_routes_and_no_warnings(single: R
         ("get", "/api/export/targets"),
         ("post", "/api/export/preview"),
         ("get", "/api/export/stats"),
+        ("get", "/api/export/health"),
+        ("get", "/api/export/metrics"),
     }
 
 
