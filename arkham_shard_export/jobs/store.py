@@ -116,7 +116,7 @@ class JobStore:
         entries = f"SELECT 1 FROM {schema}.procrastinate_jobs WHERE"
         rows = await self._database.fetch_all(
             "SELECT id, lane FROM arkham_export_jobs AS job WHERE status IN ('pending', 'processing')"
-            f" AND created_at < ? AND NOT EXISTS ({entries} queueing_lock = job.id AND status = 'todo')"
+            f" AND (created_at IS NULL OR created_at < ?) AND NOT EXISTS ({entries} queueing_lock = job.id AND status = 'todo')"
             f" AND NOT EXISTS ({entries} lock = job.id AND status = 'doing') ORDER BY created_at, id LIMIT ?",
             [time_text(self._clock() - timedelta(seconds=seconds)), MOST_ENTERED],
         )

@@ -1084,7 +1084,15 @@ def test_the_manifest_has_the_contracts_fields() -> None:
     assert manifest["ui"]["has_custom_ui"] is True
 
 
-def test_the_host_shows_pending_jobs_as_the_shards_badge(frame_host: RunningHost) -> None:
+def test_the_host_shows_pending_jobs_as_the_shards_badge(
+    tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arkham_shard_export.jobs.lanes.SMALL_RECORDS", -1)
+    with own_host("arkhamframe", tmp_path, postgres_server) as frame_host:
+        _badge_of_pending_jobs(frame_host)
+
+
+def _badge_of_pending_jobs(frame_host: RunningHost) -> None:
     def badge() -> object:
         return frame_host.client.get("/api/frame/badges").json()["export"]
 
