@@ -92,7 +92,7 @@ class Runner:
             if not await self._store.hand_back(job, None, uuid4().hex):
                 # It ended meanwhile, and its file is not to be removed.
                 continue
-            self._files.remove_attempts(job_id, job.created_at, attempts)
+            await self._files.remove_attempts(job_id, job.created_at, attempts)
             log.warning("Export job %s was left running by nobody; it runs again.", job_id)
 
     def wake(self) -> None:
@@ -187,7 +187,7 @@ class Runner:
         try:
             answer = await self._run(running, job, tenant_id, token, attempt)
         except asyncio.CancelledError:
-            self._remove(job, attempt)
+            await self._remove(job, attempt)
             if not running.cancelled:
                 with contextlib.suppress(ExportError):
                     await self._store.hand_back(job, token, uuid4().hex, interrupted=True)
@@ -195,8 +195,8 @@ class Runner:
         running.settling = True
         await self._settled(running, job, token, answer, started)
 
-    def _remove(self, job: ExportJob, attempt: Attempt) -> None:
-        self._files.remove_attempts(job.id, job.created_at, attempt.number)
+    async def _remove(self, job: ExportJob, attempt: Attempt) -> None:
+        await self._files.remove_attempts(job.id, job.created_at, attempt.number)
 
     async def _run(
         self, running: _Running, job: ExportJob, tenant_id: str | None, token: str, attempt: Attempt
@@ -214,7 +214,7 @@ class Runner:
                 return await self.pool.run(run, noted.progressed)
             return await self._in_thread(running, run, open_here, noted.progressed)
         except (WorkerDied, ServiceUnavailable) as error:
-            self._remove(job, attempt)
+            await self._remove(job, attempt)
             if attempt.tries < self._settings.max_attempts:
                 log.warning("Export job %s: %s It runs again.", job.id, error)
                 return None
@@ -310,8 +310,8 @@ class Runner:
         )
         if not ended:
             # Cancelled in the last moment: what was not completed leaves no file.
-            with contextlib.suppress(ExportError, OSError):
-                self._files.locate(answer.file_path).unlink()
+            with contextlib.suppress(ExportError):
+                await self._files.remove(answer.file_path)
             return
         log.info("Export job %s completed: %d records.", job.id, answer.record_count)
         self._publisher.publish(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
+from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.migrations import migrate
@@ -61,7 +60,7 @@ class JobService:
         events: Events,
         dialect: Dialect,
         location: Location | None,
-        store_root: Path,
+        files: FileStore,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -69,7 +68,7 @@ class JobService:
         self._dialect = dialect
         self._clock = clock
         self.jobs = JobStore(database, dialect)
-        self.files = FileStore(store_root)
+        self.files = files
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
         self._publisher = Publisher(events)
@@ -77,7 +76,7 @@ class JobService:
         self.runner = Runner(self.jobs, self.files, self._publisher, planner, settings, clock)
 
     async def start(self) -> None:
-        self.files.prepare()
+        await self.files.prepare()
         await migrate(self._database, self._dialect)
         self._publisher.start()
         await self.runner.start()
@@ -173,7 +172,7 @@ class JobService:
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         return await self.inventory.preview(request, chosen, records)
 
-    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, Path, str]:
+    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, StoredObject, str]:
         """The job, its file and the name to download it under; says why where there is none."""
         job = await self.get(job_id, scope)
         if job.status is not ExportStatus.COMPLETED:
@@ -186,11 +185,11 @@ class JobService:
             )
         if job.file_path is None:
             raise FileMissing("This job has no file in the store; run the export again.")
-        path = self.files.locate(job.file_path)
+        stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job.target, job.created_at or self._clock(), job.id, extension_of(path.name)
+            job.target, job.created_at or self._clock(), job.id, extension_of(stored.name)
         )
-        return job, path, name
+        return job, stored, name
 
     def expired(self, job: ExportJob) -> bool:
         return job.expires_at is not None and job.expires_at <= self._clock()
