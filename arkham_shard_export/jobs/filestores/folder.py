@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import stat
@@ -31,6 +32,8 @@ from arkham_shard_export.store_location import FolderLocation
 BLOCK_BYTES = 1 << 20
 _MARKER_LOOKS = 20
 _MARKER_PAUSE_SECONDS = 0.05
+
+log = logging.getLogger(__name__)
 
 
 class FolderStore:
@@ -94,35 +97,41 @@ class FolderStore:
 
     async def remove_attempts(self, job_id: str, created_at: datetime | None, attempts: int) -> None:
         def remove() -> None:
-            for name in self._names(folder_of(created_at)):
-                made = job_file(name)
+            folder = folder_of(created_at)
+            for each in self._listed(folder):
+                made = job_file(f"{folder}/{each.name}")
                 if made is not None and made.job_id == job_id and made.attempt <= attempts:
-                    with contextlib.suppress(OSError):
-                        (self.root / name).unlink(missing_ok=True)
+                    Path(each.path).unlink(missing_ok=True)
 
-        await asyncio.to_thread(remove)
+        try:
+            await asyncio.to_thread(remove)
+        except (OSError, ServiceUnavailable) as error:
+            log.warning("What export job %s left in %s could not be removed: %s", job_id, self.root, error)
 
     async def entries(self) -> AsyncGenerator[StoredEntry, None]:
-        for folder in await asyncio.to_thread(self._names):
-            for entry in await asyncio.to_thread(self._entries, folder):
+        for folder in await asyncio.to_thread(self._listed):
+            for entry in await asyncio.to_thread(self._entries, folder.name):
                 yield entry
 
     def _entries(self, folder: str) -> list[StoredEntry]:
         found = []
-        for path in self._names(folder):
+        for each in self._listed(folder):
+            path = f"{folder}/{each.name}"
             if job_file(path) is not None:
-                with contextlib.suppress(FileMissing):
-                    file = self._found(path)
-                    found.append(StoredEntry(path, file.size, file.modified_at))
+                # It may have been removed or renamed since it was listed.
+                with contextlib.suppress(OSError):
+                    told = each.stat(follow_symlinks=False)
+                    if stat.S_ISREG(told.st_mode):
+                        found.append(StoredEntry(path, told.st_size, _time(told)))
         return found
 
-    def _names(self, folder: str = "") -> list[str]:
-        """The paths of what lies in a folder of the store; a linked folder is none."""
+    def _listed(self, folder: str = "") -> list[os.DirEntry[str]]:
+        """What lies in a folder of the store; a linked folder is none of it."""
         try:
+            if folder and (self.root / folder).is_symlink():
+                return []
             with os.scandir(self.root / folder) as found:
-                if folder and (self.root / folder).is_symlink():
-                    return []
-                return sorted(f"{folder}/{each.name}" if folder else each.name for each in found)
+                return sorted(found, key=lambda each: each.name)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:

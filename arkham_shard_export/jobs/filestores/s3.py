@@ -27,8 +27,10 @@ from arkham_shard_export.jobs.files import (
     is_store_id,
     job_file,
     marker_damaged,
+    stem_of,
 )
 from arkham_shard_export.sinks.bucket import client, telling_of_bucket
+from arkham_shard_export.sinks.file import part_name
 from arkham_shard_export.store_location import S3Location
 
 BLOCK_BYTES = 1 << 20
@@ -94,6 +96,8 @@ class S3Store:
 
     async def remove_attempts(self, job_id: str, created_at: datetime | None, attempts: int) -> None:
         folder = folder_of(created_at)
+        if job_file(f"{folder}/{part_name(stem_of(job_id, 1))}") is None:
+            return
         try:
             async with asyncio.timeout(REMOVE_SECONDS):
                 async for entry in self._listed(folder, f"{folder}/{job_id}."):
