@@ -19,6 +19,7 @@ from arkham_shard_export.jobs.files import MEDIA_TYPES, StoredObject, extension_
 Told = Callable[[], Coroutine[Any, Any, None]]
 
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ def disposition(name: str) -> str:
 
 
 def download_response(
-    request: Request, stored: StoredObject, name: str, sha256: str | None, told: Told
+    request: Request, stored: StoredObject, name: str, sha256: object, told: Told
 ) -> Response:
     """The answer to a GET or HEAD; `told` is called when the first part of the file was sent."""
-    etag = f'"{sha256}"' if sha256 else None
+    etag = f'"{sha256}"' if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -159,9 +160,26 @@ def test_a_download_in_parts_is_one_download(stored: RunningHost) -> None:
     assert downloads(stored, job["id"]) == 2
 
 
-def test_a_file_that_is_gone_is_not_found_and_an_unstorable_tag_is_left_out(
-    stored: RunningHost, request: pytest.FixtureRequest
+@pytest.mark.parametrize("sha256", [None, 5, "", 'a"\r\nX-Evil: 1'])
+def test_a_file_of_which_no_hash_is_known_has_no_tag_and_no_range_on_condition(
+    stored: RunningHost, sha256: object
 ) -> None:
+    job, whole = stored.export("claims", "csv")
+    metadata = json.dumps({**job["metadata"], "sha256": sha256, "file_name": 'é"\r\nX-Evil: 1.csv'})
+    run = stored.frame.database.execute
+    stored.run(run("UPDATE arkham_export_jobs SET metadata = ? WHERE id = ?", [metadata, job["id"]]))
+    answer = stored.client.get(job["download_url"], headers={"Range": "bytes=1-2"})
+    assert (answer.status_code, answer.content) == (206, whole.content[1:3])
+    assert not {"etag", "x-evil"} & set(answer.headers)
+    assert answer.headers["content-disposition"] == (
+        "attachment; filename=\"____X-Evil: 1.csv\"; filename*=UTF-8''%C3%A9___X-Evil%3A%201.csv"
+    )
+    for condition in ('""', '"None"', "None"):
+        answer = stored.client.get(job["download_url"], headers={"Range": "bytes=1-2", "If-Range": condition})
+        assert (answer.status_code, answer.content) == (200, whole.content)
+
+
+def test_a_file_that_is_gone_is_not_found(stored: RunningHost, request: pytest.FixtureRequest) -> None:
     job, _ = stored.export("claims", "csv")
     replace(stored, server_of(request), job["file_path"], None)
     for answer in (stored.client.get(job["download_url"]), stored.client.head(job["download_url"])):

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,21 @@ def test_entries_are_the_files_of_jobs_and_nothing_foreign(
         assert room.free_bytes is None or room.free_bytes > 0
 
     asyncio.run(check())
+
+
+def test_links_in_a_folder_are_no_entries_and_are_not_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "store", tmp_path / "outside"
+    (root / FOLDER).mkdir(parents=True)
+    outside.mkdir()
+    (outside / "job.1.json").write_text("precious")
+    (root / FOLDER / "job.2.json").symlink_to(outside / "job.1.json")
+    (root / "2026-11-23").symlink_to(outside, target_is_directory=True)
+    store = open_store(FolderLocation(str(root)))
+    assert asyncio.run(listed(store)) == []
+    asyncio.run(store.remove(f"{FOLDER}/job.2.json"))
+    asyncio.run(store.remove("2026-11-23/job.1.json"))
+    asyncio.run(store.remove_attempts("job", CREATED + timedelta(days=1), 9))
+    assert (outside / "job.1.json").read_text() == "precious"
 
 
 def test_what_earlier_attempts_left_is_removed_and_nothing_else(
@@ -360,6 +376,57 @@ def test_a_bucket_that_does_not_exist_is_named(s3_environment: S3Server) -> None
         assert "no bucket 'no-such-bucket'" in readable(failed.value)
 
 
+class Refusing(BaseHTTPRequestHandler):
+    """Answers whatever it is asked with one status."""
+
+    status: int
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, *_args: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "refuses access"), (403, "refuses access"), (500, "does not answer")]
+)
+def test_a_server_that_refuses_is_told_as_such(
+    status: int, words: str, s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arkham_shard_export.sinks.s3.UPLOAD_RETRIES", 1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Refusing,), {"status": status})) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        location = S3Location("arkham", "x")
+        with pytest.raises(ServiceUnavailable) as caught:
+            asyncio.run(open_store(location).prepare())
+        assert words in readable(caught.value)
+        for size in (10, 20 * MIB):
+            with pytest.raises(StoreFailed) as failed:
+                written(location, b"x" * size)
+            assert words in readable(failed.value)
+        server.shutdown()
+
+
+def test_a_full_local_disk_is_said_to_be_one_before_a_bucket_too(
+    s3_environment: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = s3_location(s3_environment)
+    with open_sink(location, FOLDER, "job.1") as sink, Path("/dev/full").open("r+b", buffering=0) as full:
+        sink._file.close()  # type: ignore[attr-defined]
+        monkeypatch.setattr(sink, "_file", full)
+        sink.write(b"x")
+        with pytest.raises(StoreFailed, match="disk of the export store is full; free some space"):
+            sink.commit(".json", lambda: None)
+    assert s3_environment.keys(location.bucket) == []
+
+
 def test_a_server_that_is_not_there_is_told_as_such(
     s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +434,7 @@ def test_a_server_that_is_not_there_is_told_as_such(
     relay = Relay(s3_environment.port)
     relay.cut()
     monkeypatch.setenv("AWS_ENDPOINT_URL", relay.url)
-    monkeypatch.setattr(s3_bucket, "UPLOAD_RETRIES", 1)
+    monkeypatch.setattr("arkham_shard_export.sinks.s3.UPLOAD_RETRIES", 1)
     store = open_store(location)
     for call in (store.prepare, store.identify, store.room, lambda: store.open(f"{FOLDER}/job.1.json"),
                  lambda: store.remove(f"{FOLDER}/job.1.json")):  # fmt: skip
