@@ -29,6 +29,7 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ENDPOINT = re.compile(
     r"(https?)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
+_REFUSED = re.compile(r"status code: 40[13]\b")
 
 
 def client(location: S3Location, retries: int, seconds: int) -> Client:
@@ -71,11 +72,12 @@ def telling_of_bucket(location: S3Location, failure: Callable[[str], ExportError
         yield
     except ExportError:
         raise
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise failure(
-            f"The export store {location} refuses access; check its credentials and what they allow."
-        ) from error
     except (BaseError, OSError) as error:
+        # Of some requests the library tells all errors by one class.
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(str(error)):
+            raise failure(
+                f"The export store {location} refuses access; check its credentials and what they allow."
+            ) from error
         if "<Code>NoSuchBucket<" in str(error):
             raise failure(
                 f"There is no bucket {location.bucket!r} for the export store {location}; "
