@@ -8,15 +8,14 @@ from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
+from arkham_shard_export.api_downloads import download_response
 from arkham_shard_export.api_errors import TooLarge, error_response, limited, problem_of, response_of
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
-from arkham_shard_export.jobs.files import MEDIA_TYPES, extension_of
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
 from arkham_shard_export.models import ExportFilter, ExportStatus
@@ -132,14 +131,11 @@ async def delete_job(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-async def download(request: Request, job_id: str) -> FileResponse:
+async def download(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
-    job, path, name = await caller.service.file_of(job_id, caller.scope)
-    # The later parts of a download that is fetched in parts are no downloads of their own.
-    first = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
-    told = BackgroundTask(caller.service.downloaded, job) if first else None
-    media_type = MEDIA_TYPES.get(extension_of(path.name))
-    return FileResponse(path, media_type=media_type, filename=name, background=told)
+    job, stored, name = await caller.service.file_of(job_id, caller.scope)
+    sha256 = job.metadata.get("sha256")
+    return download_response(request, stored, name, sha256, lambda: caller.service.downloaded(job))
 
 
 async def get_formats(request: Request) -> list[dict[str, Any]]:
@@ -176,7 +172,7 @@ _Endpoint = Callable[..., Awaitable[Any]]
 
 
 def create_router(in_schema: bool = True) -> APIRouter:
-    """The ten routes. A host that includes them twice takes the second time without schema."""
+    """The routes. A host that includes them twice takes the second time without schema."""
     limit = Settings.from_environment().max_body_bytes
     route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
     router = APIRouter(
@@ -189,6 +185,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
         ("GET", "/jobs/{job_id}", get_job),
         ("DELETE", "/jobs/{job_id}", delete_job),
         ("GET", "/jobs/{job_id}/download", download),
+        ("HEAD", "/jobs/{job_id}/download", download),
         ("GET", "/formats", get_formats),
         ("GET", "/targets", get_targets),
         ("POST", "/preview", post_preview),

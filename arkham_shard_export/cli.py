@@ -29,6 +29,7 @@ from arkham_shard_export.sinks.stream import StreamSink
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.tables import sqlite_paths
+from arkham_shard_export.store_location import FolderLocation
 from arkham_shard_export.targets import TARGETS
 
 DEFAULT_DATA = "arkham-data"
@@ -221,7 +222,7 @@ def _worker(options: argparse.Namespace) -> int:
             raise CommandFailed(f"--concurrency {options.concurrency} must be at least 1.")
         settings = replace(settings, concurrency=options.concurrency)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    store = settings.store_dir or options.data.resolve() / "files" / "exports"
+    store = settings.store or FolderLocation(str(options.data.resolve() / "files" / "exports"))
     asyncio.run(work(options.database_url, store, settings))
     return 0
 

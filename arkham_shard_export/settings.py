@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
+
+from arkham_shard_export.store_location import StoreLocation, store_location
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Settings:
     concurrency: int = default_concurrency()
     processes: int = default_processes()
     retention_hours: float = 24.0
-    store_dir: Path | None = None
+    store: StoreLocation | None = None
     max_attempts: int = 3
     worker_memory_mib: int = 1024
     job_timeout_seconds: float = 21_600.0
@@ -44,9 +45,7 @@ class Settings:
             concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 0, default_concurrency()),
             processes=_read(environment, "ARKHAM_EXPORT_PROCESSES", int, 1, default_processes(), most=64),
             retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000),
-            store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
-            if environment.get("ARKHAM_EXPORT_DIR")
-            else None,
+            store=store_location(named) if (named := environment.get("ARKHAM_EXPORT_STORE")) else None,
             max_attempts=_read(environment, "ARKHAM_EXPORT_MAX_ATTEMPTS", int, 1, 3),
             worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 256, 1024),
             job_timeout_seconds=_read(environment, "ARKHAM_EXPORT_JOB_TIMEOUT_SECONDS", float, 0, 21_600.0),

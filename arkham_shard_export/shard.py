@@ -20,6 +20,7 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.host import Host
+from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.models import (
@@ -169,7 +170,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             events,
             dialect,
             await host.location(database, dialect),
-            host.store_root(settings),
+            open_store(host.store_location(settings)),
             settings,
             system_clock,
         )

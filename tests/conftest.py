@@ -16,7 +16,10 @@ import psycopg
 import pytest
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+from tests.buckets import s3_environment, s3_server
 from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
+
+__all__ = ["s3_environment", "s3_server"]
 
 SEEDED = 200
 _numbers = itertools.count(1)
@@ -26,7 +29,7 @@ _numbers = itertools.count(1)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No setting of the developer's, and no home of theirs, reaches a test."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("ARKHAM_EXPORT_")]:
+        for name in [name for name in os.environ if name.startswith(("ARKHAM_EXPORT_", "AWS_"))]:
             patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
         yield

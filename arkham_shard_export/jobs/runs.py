@@ -131,7 +131,7 @@ class Runs:
         if not await self._store.hand_back(job, stored.runner, uuid4().hex):
             # It ended meanwhile, and its file is not to be removed.
             return False
-        self._files.remove_attempts(job_id, job.created_at, stored.attempts)
+        await self._files.remove_attempts(job_id, job.created_at, stored.attempts)
         self._telling.changed(job, stored.tenant_id, "pending", logging.WARNING, reason=reason)
         return True
 
@@ -162,7 +162,7 @@ class Runs:
             finally:
                 watching.cancel()
         except asyncio.CancelledError:
-            self._files.remove_attempts(job.id, job.created_at, stored.attempts)
+            await self._files.remove_attempts(job.id, job.created_at, stored.attempts)
             if not running.lost:
                 with contextlib.suppress(ExportError):
                     interrupted = self._remembered(stored, "Its runner was stopped.")
@@ -215,7 +215,7 @@ class Runs:
             reason = reason.error
         if not isinstance(reason, str):
             return reason
-        self._files.remove_attempts(stored.job.id, stored.job.created_at, stored.attempts)
+        await self._files.remove_attempts(stored.job.id, stored.job.created_at, stored.attempts)
         if stored.tries >= most:
             return Failed(f"{reason} It was tried {stored.tries} times.")
         await asyncio.sleep(AGAIN_PAUSES_SECONDS[min(stored.tries, len(AGAIN_PAUSES_SECONDS)) - 1])

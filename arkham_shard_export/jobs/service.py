@@ -7,7 +7,6 @@ import contextlib
 import importlib.util
 import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.embedded import EmbeddedQueue
-from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
+from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.lanes import Lanes
 from arkham_shard_export.jobs.lease import Lease
@@ -95,7 +94,7 @@ class JobService:
         events: Events | None,
         dialect: Dialect,
         location: Location | None,
-        store_root: Path,
+        files: FileStore,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -103,7 +102,7 @@ class JobService:
         self._dialect = dialect
         self._clock = clock
         self.jobs = JobStore(database, dialect, clock)
-        self.files = FileStore(store_root)
+        self.files = files
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
         self._settings = settings
@@ -131,7 +130,7 @@ class JobService:
 
     async def start(self) -> None:
         """Begin to serve and to work; ServiceUnavailable where the database or the store is not there."""
-        self.files.prepare()
+        await self.files.prepare()
         await migrate(self._database, self._dialect)
         if self.publisher is not None:
             self.publisher.start()
@@ -227,7 +226,7 @@ class JobService:
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         return await self.inventory.preview(request, chosen, records)
 
-    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, Path, str]:
+    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, StoredObject, str]:
         """The job, its file and the name to download it under; says why where there is none."""
         job = await self.get(job_id, scope)
         if job.status is not ExportStatus.COMPLETED:
@@ -240,11 +239,11 @@ class JobService:
             )
         if job.file_path is None:
             raise FileMissing("This job has no file in the store; run the export again.")
-        path = self.files.locate(job.file_path)
+        stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job.target, job.created_at or self._clock(), job.id, extension_of(path.name)
+            job.target, job.created_at or self._clock(), job.id, extension_of(stored.name)
         )
-        return job, path, name
+        return job, stored, name
 
     def expired(self, job: ExportJob) -> bool:
         return job.expires_at is not None and job.expires_at <= self._clock()
