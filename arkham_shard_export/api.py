@@ -33,6 +33,12 @@ class JobBody(BaseModel):
     options: dict[str, Any] | None = None
 
 
+class NewJobBody(JobBody):
+    """`retention_hours` is how long the file is kept; 0 keeps it, where that is allowed."""
+
+    retention_hours: float | None = None
+
+
 class PreviewBody(JobBody):
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
 
@@ -44,7 +50,7 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        body = PreviewBody if self.path.endswith("/preview") else JobBody
+        body = PreviewBody if self.path.endswith("/preview") else NewJobBody
         fields = tuple(body.model_fields)
 
         async def handler(request: Request) -> Response:
@@ -107,7 +113,7 @@ async def get_jobs(
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
-async def post_job(request: Request, body: JobBody) -> JSONResponse:
+async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     caller = await caller_of(request)
     job = await caller.service.create(
         body.format,
@@ -116,6 +122,7 @@ async def post_job(request: Request, body: JobBody) -> JSONResponse:
         body.options,
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
+        retention_hours=body.retention_hours,
     )
     return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
 

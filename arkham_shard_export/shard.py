@@ -32,7 +32,7 @@ from arkham_shard_export.models import (
     FormatInfo,
     TargetInfo,
 )
-from arkham_shard_export.ports import system_clock
+from arkham_shard_export.ports import steady_seconds, system_clock
 from arkham_shard_export.schema import Target
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.custom import RecordSource
@@ -173,6 +173,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             open_store(host.store_location(settings)),
             settings,
             system_clock,
+            steady_seconds,
         )
         service.sources.registered = self._sources
         try:
@@ -209,11 +210,18 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         filters: dict[str, Any] | None = None,
         options: ExportOptions | dict[str, Any] | None = None,
         created_by: str = "system",
+        retention_hours: float | None = None,
     ) -> ExportJob:
         """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
         service = await self.service()
         return await service.create(
-            format, target, filters, options, created_by=created_by, tenant_id=self._tenant_id()
+            format,
+            target,
+            filters,
+            options,
+            created_by=created_by,
+            tenant_id=self._tenant_id(),
+            retention_hours=retention_hours,
         )
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:

@@ -40,14 +40,6 @@ class StoredEntry:
     modified_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Bytes held by files of jobs, and bytes that the disk has left; None where no disk bounds the store."""
-
-    used_bytes: int
-    free_bytes: int | None
-
-
 class StoredObject(Protocol):
     @property
     def name(self) -> str: ...
@@ -100,7 +92,17 @@ class FileStore(Protocol):
         """Every file that an attempt of a job has made; foreign files and the marker are not among them."""
         ...
 
-    async def room(self) -> Room: ...
+    async def known_id(self) -> str | None:
+        """As `identify`, but None where there is no marker."""
+        ...
+
+    async def used_bytes(self) -> int:
+        """Held by files of jobs, finished or not."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """What the disk has left; None where no disk bounds the store."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
 from arkham_shard_export.jobs.lanes import HERE, LARGE, SMALL
-from arkham_shard_export.jobs.queue_schema import SCHEMA, SEARCH_PATH, prepare
+from arkham_shard_export.jobs.queue_schema import SEARCH_PATH, prepare
+from arkham_shard_export.jobs.queue_state import QueueState
 from arkham_shard_export.jobs.runs import Runs
-from arkham_shard_export.jobs.store import JobStore
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.postgres import libpq_url
 
@@ -50,9 +50,9 @@ class _Strategy(BaseRetryStrategy):
 class PostgresQueue:
     """Enters jobs and, with `concurrency`, works them off. `here`: this process is a host, whose shards hold records."""
 
-    def __init__(self, url: str, store: JobStore, runs: Runs, settings: Settings, *, here: bool) -> None:
+    def __init__(self, url: str, state: QueueState, runs: Runs, settings: Settings, *, here: bool) -> None:
         self._url = url
-        self._store = store
+        self._state = state
         self._runs = runs
         self._settings = settings
         self._here = here
@@ -121,7 +121,7 @@ class PostgresQueue:
 
     async def workers(self) -> int:
         """The processes that take jobs, on all machines."""
-        return await self._store.queue_workers(SCHEMA, self._stalled_seconds)
+        return await self._state.workers(self._stalled_seconds)
 
     @property
     def _stalled_seconds(self) -> float:
@@ -141,10 +141,10 @@ class PostgresQueue:
                     await manager.retry_job(entry)
                 else:
                     await manager.finish_job(entry, jobs.Status.FAILED, delete_job=True)
-        for job_id, lane in await self._store.without_entry(SCHEMA, _IN_DOUBT_SECONDS):
+        for job_id, lane in await self._state.without_entry(_IN_DOUBT_SECONDS):
             log.warning("Export job %s had no entry in the queue; it is entered again.", job_id)
             await self.put(job_id, lane)
-        for entry_id in await self._store.forgotten_entries(SCHEMA, UNCLAIMED_SECONDS):
+        for entry_id in await self._state.forgotten_entries(UNCLAIMED_SECONDS):
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job_by_id_async(entry_id, retry_at=procrastinate.utils.utcnow())
 

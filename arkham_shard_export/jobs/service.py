@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 from uuid import uuid4
@@ -21,7 +23,10 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.clockwatch import ClockWatch
 from arkham_shard_export.jobs.embedded import EmbeddedQueue
+from arkham_shard_export.jobs.filerecords import FileRecords
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.lanes import Lanes
@@ -35,6 +40,7 @@ from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
 from arkham_shard_export.jobs.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.sweeper import Sweeper
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
     ExportFilter,
@@ -45,7 +51,7 @@ from arkham_shard_export.models import (
     ExportTarget,
 )
 from arkham_shard_export.pipeline import Preview
-from arkham_shard_export.ports import Clock, Database, Events
+from arkham_shard_export.ports import Clock, Database, Events, steady_seconds
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect
 from arkham_shard_export.sources.location import Location, PostgresLocation
@@ -56,6 +62,9 @@ MAX_PREVIEW = 100
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+log = logging.getLogger(__name__)
+
+STORE_FACT = "store"
 HOST_LEASE = "host"
 """Its holder delivers events, sweeps the store and, without PostgreSQL, runs jobs."""
 
@@ -97,11 +106,12 @@ class JobService:
         files: FileStore,
         settings: Settings,
         clock: Clock,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._database = database
         self._dialect = dialect
         self._clock = clock
-        self.jobs = JobStore(database, dialect, clock)
+        self.jobs = JobStore(database, dialect)
         self.files = files
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
@@ -115,6 +125,17 @@ class JobService:
             self.publisher = Publisher(self._outbox, self._lease, events)
             self._telling.then = self.publisher.wake
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
+        self._records = FileRecords(database)
+        self.sweeper = Sweeper(
+            self._records,
+            self.files,
+            self._lease,
+            self._telling,
+            ClockWatch(database, dialect, clock, steady),
+            clock,
+            settings.sweep_seconds,
+        )
+        self._admission = Admission(self.jobs, self.files, settings)
         self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
         self.queue = self._queue()
 
@@ -123,21 +144,44 @@ class JobService:
         location = self.sources.location
         if isinstance(location, PostgresLocation) and importlib.util.find_spec("procrastinate"):
             from arkham_shard_export.jobs.queue import PostgresQueue
+            from arkham_shard_export.jobs.queue_state import QueueState
 
             here = self.publisher is not None
-            return PostgresQueue(location.url, self.jobs, self.runs, self._settings, here=here)
+            state = QueueState(self._database, self._clock)
+            return PostgresQueue(location.url, state, self.runs, self._settings, here=here)
         return EmbeddedQueue(self.jobs, self.runs, self._lease, self._settings)
 
     async def start(self) -> None:
         """Begin to serve and to work; ServiceUnavailable where the database or the store is not there."""
         await self.files.prepare()
         await migrate(self._database, self._dialect)
+        await self._agree_on_the_store()
         if self.publisher is not None:
             self.publisher.start()
+            self.sweeper.start()
         await self.queue.start()
+
+    async def _agree_on_the_store(self) -> None:
+        """A worker whose files no host can find must not work; what hosts use is right."""
+        used, known = await self.files.identify(), await self._records.fact(STORE_FACT)
+        if known == used:
+            return
+        if self.publisher is not None:
+            if known is not None:
+                log.warning(
+                    "The export store is now %s; files of another store are lost.", self.files.describe()
+                )
+            await self._records.state_fact(STORE_FACT, used)
+        elif known is not None:
+            raise ServiceUnavailable(
+                "storage",
+                f"The store {self.files.describe()} is not the one that the hosts use; "
+                "set ARKHAM_EXPORT_STORE to theirs.",
+            )
 
     async def stop(self) -> None:
         """Take no more jobs, hand running ones back, deliver what there is to tell, and let another host lead."""
+        await self.sweeper.stop()
         await self.queue.stop()
         if self.publisher is not None:
             await self.publisher.stop()
@@ -153,10 +197,16 @@ class JobService:
         *,
         created_by: str,
         tenant_id: str | None,
+        retention_hours: object = None,
     ) -> ExportJob:
-        """Store a pending job and announce it; it runs as soon as there is room. InvalidRequest lists what is wrong."""
+        """Store a pending job; it runs as soon as there is room. InvalidRequest lists what is wrong.
+
+        TooManyJobs and StoreFull refuse it for now. The file is kept for `retention_hours` once it is there.
+        """
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
+        hours = self._admission.retention_hours(retention_hours)
+        await self._admission.admit(created_by, tenant_id)
         job = ExportJob(
             id=str(uuid4()),
             format=request.format,
@@ -165,6 +215,7 @@ class JobService:
             filters=request.given_filters,
             options=request.options,
             created_by=created_by,
+            metadata={} if retention_hours is None else {"retention_hours": hours},
         )
         await self.jobs.insert(job, tenant_id, lane)
         self._telling.changed(job, tenant_id, "pending", lane=lane)

@@ -30,6 +30,7 @@ from arkham_shard_export.models import ExportFilter, ExportJob, ExportOptions, E
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, arkhamframe, standalone
+from tests.tools import stored_files
 
 NONE = type(None)
 ALL = ["documents", "entities", "claims", "timeline", "graph", "matrix"]
@@ -801,7 +802,7 @@ def test_a_failed_job_says_why_and_tells_it_once(single: RunningHost) -> None:
         assert internal not in job["error"]
     assert TIME.fullmatch(job["completed_at"])
     assert [job[name] for name in ("file_path", "file_size", "download_url", "expires_at")] == [None] * 4
-    assert [path for path in store_of(single).rglob("*") if path.is_file()] == []
+    assert stored_files(store_of(single)) == []
     events = until(lambda: len(found := of_job(single, job_id)) >= 3 and found)
     assert checked(events) == ["export.job.created", "export.job.started", "export.job.failed"]
     assert events[-1]["payload"]["error"] == job["error"]

@@ -21,6 +21,7 @@ from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import open_sqlite
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, arkhamframe, standalone
+from tests.tools import stored_files
 
 
 @pytest.fixture(params=["standalone", "arkhamframe"])
@@ -165,7 +166,7 @@ def test_an_export_whose_connection_is_cut_runs_again_as_often_as_is_allowed(
                 assert time.monotonic() < deadline
             connection.execute(cut)
         job = host.wait(job_id)
-        files = [path.name for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        files = stored_files(tmp_path / "files")
         if attempts != "1":
             assert (job["status"], job["record_count"]) == ("completed", 8000)
             (before,) = job["metadata"]["history"]
@@ -191,7 +192,7 @@ def test_a_broken_table_fails_the_job_with_a_reason(tmp_path: Path) -> None:
         job = host.wait(host.post("claims", "csv").json()["id"])
         assert job["status"] == "failed"
         assert "malformed JSON" in job["error"]
-        assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert not stored_files(tmp_path / "files")
 
 
 def by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -167,10 +167,10 @@ def test_entries_are_the_files_of_jobs_and_nothing_foreign(
         assert [entry.path for entry in entries] == ours
         assert {entry.size for entry in entries} == {5}
         assert all(abs(datetime.now(UTC) - entry.modified_at) < timedelta(minutes=1) for entry in entries)
-        room = await store.room()
-        assert room.used_bytes == 5 * len(ours)
-        assert (room.free_bytes is None) == isinstance(location, S3Location)
-        assert room.free_bytes is None or room.free_bytes > 0
+        assert await store.used_bytes() == 5 * len(ours)
+        free = await store.free_bytes()
+        assert (free is None) == isinstance(location, S3Location)
+        assert free is None or free > 0
 
     asyncio.run(check())
 
@@ -436,7 +436,7 @@ def test_a_server_that_is_not_there_is_told_as_such(
     monkeypatch.setenv("AWS_ENDPOINT_URL", relay.url)
     monkeypatch.setattr("arkham_shard_export.sinks.s3.UPLOAD_RETRIES", 1)
     store = open_store(location)
-    for call in (store.prepare, store.identify, store.room, lambda: store.open(f"{FOLDER}/job.1.json"),
+    for call in (store.prepare, store.identify, store.used_bytes, lambda: store.open(f"{FOLDER}/job.1.json"),
                  lambda: store.remove(f"{FOLDER}/job.1.json")):  # fmt: skip
         with pytest.raises(ServiceUnavailable) as caught:
             asyncio.run(call())  # type: ignore[arg-type]

@@ -18,7 +18,6 @@ from uuid import uuid4
 from arkham_shard_export.errors import FileMissing, ServiceUnavailable, StoreFailed
 from arkham_shard_export.jobs.files import (
     MARKER,
-    Room,
     StoredEntry,
     StoredObject,
     file_missing,
@@ -57,6 +56,13 @@ class FolderStore:
             return await asyncio.to_thread(self._identify)
         except (OSError, UnicodeDecodeError) as error:
             raise _unavailable("cannot be used", error) from error
+
+    async def known_id(self) -> str | None:
+        try:
+            text = await asyncio.to_thread((self.root / MARKER).read_text, "ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text if is_store_id(text) else None
 
     def _identify(self) -> str:
         marker = self.root / MARKER
@@ -137,13 +143,14 @@ class FolderStore:
         except OSError as error:
             raise _unavailable("cannot be read", error) from error
 
-    async def room(self) -> Room:
-        used = sum([entry.size async for entry in self.entries()])
+    async def used_bytes(self) -> int:
+        return sum([entry.size async for entry in self.entries()])
+
+    async def free_bytes(self) -> int | None:
         try:
-            usage = await asyncio.to_thread(shutil.disk_usage, self.root)
+            return (await asyncio.to_thread(shutil.disk_usage, self.root)).free
         except OSError as error:
             raise _unavailable("cannot be read", error) from error
-        return Room(used, usage.free)
 
 
 @dataclass(frozen=True, slots=True)

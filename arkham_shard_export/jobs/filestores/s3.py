@@ -19,7 +19,6 @@ from obstore.store import S3Store as Client
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import (
     MARKER,
-    Room,
     StoredEntry,
     StoredObject,
     file_missing,
@@ -61,6 +60,9 @@ class S3Store:
         with self._telling():
             async for _ in obstore.list(self._client, chunk_size=1):
                 break
+
+    async def known_id(self) -> str | None:
+        return await self._marker()
 
     async def identify(self) -> str:
         text = await self._marker()
@@ -124,8 +126,11 @@ class S3Store:
                     if job_file(each["path"]) is not None:
                         yield StoredEntry(each["path"], each["size"], each["last_modified"])
 
-    async def room(self) -> Room:
-        return Room(sum([entry.size async for entry in self.entries()]), None)
+    async def used_bytes(self) -> int:
+        return sum([entry.size async for entry in self.entries()])
+
+    async def free_bytes(self) -> int | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
