@@ -14,6 +14,8 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from arkham_shard_export.jobs.files import MARKER
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "tester",
     "AWS_SECRET_ACCESS_KEY": "secret-of-tester",
@@ -48,7 +50,14 @@ class S3Server:
         return name
 
     def keys(self, bucket: str) -> list[str]:
-        return [each["Key"] for each in self.client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        """All but that of the marker."""
+        found = self.client.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [each["Key"] for each in found if not each["Key"].endswith(MARKER)]
+
+    def delete_bucket(self, bucket: str) -> None:
+        for each in self.client.list_objects_v2(Bucket=bucket).get("Contents", []):
+            self.client.delete_object(Bucket=bucket, Key=each["Key"])
+        self.client.delete_bucket(Bucket=bucket)
 
     def uploads(self, bucket: str) -> int:
         """Multipart uploads that were begun and neither completed nor aborted."""

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from arkham_shard_export.jobs.files import MARKER
 from arkham_shard_export.standalone.seed import seed_sqlite
 from arkham_shard_export.store_location import S3Location, store_location
 from tests.buckets import Relay, S3Server
@@ -293,7 +294,7 @@ def test_a_job_whose_bucket_goes_away_fails_and_says_why(
     bucket = s3_environment.bucket()
     monkeypatch.setenv("ARKHAM_EXPORT_STORE", f"s3://{bucket}/exports")
     with standalone(tmp_path, demo=True) as host:
-        s3_environment.client.delete_bucket(Bucket=bucket)
+        s3_environment.delete_bucket(bucket)
         job = host.wait(host.post("claims", "csv").json()["id"])
         assert job["status"] == "failed"
         assert f"no bucket '{bucket}'" in job["error"]
@@ -305,14 +306,14 @@ LARGE = 15_000
 
 
 class HeldRelay(Relay):
-    """Holds up the parts of an upload until they are let through."""
+    """Holds up the parts of an upload, though not the store's marker, until they are let through."""
 
     def __init__(self, port: int) -> None:
         self.reached, self.let_through = threading.Event(), threading.Event()
         super().__init__(port, self._hold)
 
     def _hold(self, data: bytes) -> None:
-        if data.startswith(b"PUT "):
+        if data.startswith(b"PUT ") and MARKER.encode() not in data.partition(b"\r\n")[0]:
             self.reached.set()
             self.let_through.wait(END_SECONDS)
 
@@ -348,9 +349,9 @@ def test_a_worker_killed_while_it_uploads_leaves_nothing_and_the_job_runs_again(
 ) -> None:
     host, bucket, relay = held_upload
     (listed,) = host.client.get("/api/export/jobs").json()["jobs"]
-    (pid,) = host.shard._service.runner.pool.pids
+    (pid,) = host.shard._service.runs.pool.pids
     os.kill(pid, signal.SIGKILL)
-    until(lambda: pid not in host.shard._service.runner.pool.pids)
+    until(lambda: pid not in host.shard._service.runs.pool.pids)
     assert s3_server.keys(bucket) == []
     relay.let_through.set()
     job = host.wait(listed["id"])
