@@ -170,6 +170,9 @@ class Runs:
                     self._telling.changed(job, stored.tenant_id, "pending", reason="its runner was stopped")
             raise
         running.settling = True
+        if not isinstance(answer, Completed):
+            # A process that was killed leaves what it had written.
+            await self._files.remove_attempts(job.id, job.created_at, stored.attempts)
         if isinstance(answer, str):
             stored = replace(stored, job=self._remembered(stored, answer))
             await self._endings.again(running.stop, stored, token, answer)
@@ -215,7 +218,6 @@ class Runs:
             reason = reason.error
         if not isinstance(reason, str):
             return reason
-        await self._files.remove_attempts(stored.job.id, stored.job.created_at, stored.attempts)
         if stored.tries >= most:
             return Failed(f"{reason} It was tried {stored.tries} times.")
         await asyncio.sleep(AGAIN_PAUSES_SECONDS[min(stored.tries, len(AGAIN_PAUSES_SECONDS)) - 1])
