@@ -26,6 +26,7 @@ from arkham_shard_export.sources.postgres import libpq_url
 
 KEEPING = "keeping"
 POOL_SIZE = 6
+CALL_TIMEOUT_SECONDS = 5.0
 STALLED_HEARTBEATS = 3
 """So many heartbeats missed, and a worker is given up."""
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -61,6 +62,7 @@ class PostgresQueue:
                 conninfo=libpq_url(url),
                 min_size=1,
                 max_size=POOL_SIZE,
+                timeout=CALL_TIMEOUT_SECONDS,
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
@@ -78,8 +80,7 @@ class PostgresQueue:
         await self._app.open_async()
         lanes = [[SMALL, LARGE, KEEPING]] * bool(self._settings.concurrency)
         if lanes:
-            with contextlib.suppress(Exception):
-                await self._runs.pool.warm()
+            self._tasks.append(asyncio.create_task(self._warm(), context=contextvars.Context()))
             lanes[0] = [*lanes[0], *([HERE] if self._here else [])]
             # Small jobs have a place of their own besides.
             lanes.append([SMALL, KEEPING])
@@ -102,7 +103,7 @@ class PostgresQueue:
             )
         except exceptions.AlreadyEnqueued:
             pass
-        except exceptions.ConnectorException as error:
+        except exceptions.ProcrastinateException as error:
             log.warning("Export job %s could not be entered in the queue yet: %s", job_id, error)
 
     def wake(self) -> None:
@@ -147,6 +148,10 @@ class PostgresQueue:
         for entry_id in await self._state.forgotten_entries(UNCLAIMED_SECONDS):
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job_by_id_async(entry_id, retry_at=procrastinate.utils.utcnow())
+
+    async def _warm(self) -> None:
+        with contextlib.suppress(Exception):
+            await self._runs.pool.warm()
 
     async def _work(self, queues: list[str], concurrency: int) -> None:
         """Run a worker of the engine, and another whenever it ends: the engine ends it where the database goes away."""

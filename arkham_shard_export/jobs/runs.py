@@ -77,6 +77,7 @@ class Runs:
         self._endings = Endings(store, files, telling, settings, clock)
         self.pool = WorkerPool(settings.worker_memory_mib)
         self.running: dict[str, _Running] = {}
+        self._stopped = False
 
     async def run(self, job_id: str, *, take_over: bool = False) -> bool:
         """See a pending job through; false where it is to be run again. A job that is not pending is left alone,
@@ -86,6 +87,8 @@ class Runs:
         """
         if job_id in self.running:
             return True
+        if self._stopped:
+            return False
         running = self.running[job_id] = _Running()
         # Not in the context of whatever request happens to start us: it may have a tenant.
         running.task = asyncio.create_task(
@@ -112,7 +115,8 @@ class Runs:
             await self._interrupt(running)
 
     async def stop(self, grace_seconds: float = 0.0) -> None:
-        """Wait for running jobs to end, then hand the others back, to run again from the start."""
+        """Begin no more; wait for running jobs to end, then hand the others back, to run again from the start."""
+        self._stopped = True
         tasks = [each.task for each in self.running.values() if each.task is not None]
         if tasks and grace_seconds:
             await asyncio.wait(tasks, timeout=grace_seconds)

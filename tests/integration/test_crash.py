@@ -141,6 +141,18 @@ def test_a_graceful_stop_hands_the_running_job_back(start: Any) -> None:
     assert host.job(job_id)["record_count"] == RECORDS
 
 
+def test_a_graceful_stop_lets_an_export_end_that_ends_within_the_grace_period(start: Any) -> None:
+    host, files = start(ARKHAM_EXPORT_GRACE_SECONDS="120")
+    job_id = host.client.post("/api/export/jobs", json={"format": "json", "target": "matrix"}).json()["id"]
+    waiting = host.client.post("/api/export/jobs", json={"format": "csv", "target": "matrix"}).json()["id"]
+    host.until(lambda: host.job(job_id)["status"] == "processing")
+    host.end(signal.SIGTERM)
+    assert f"{job_id}.1.json" in stored_files(files)
+    host, _ = start()
+    host.until(lambda: host.job(waiting)["status"] == "completed")
+    assert (host.job(job_id)["status"], host.job(job_id)["record_count"]) == ("completed", RECORDS)
+
+
 def until(condition: Any) -> None:
     deadline = time.monotonic() + END_SECONDS
     while not condition():
