@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
+from arkham_shard_export.api_downloads import download_response
 from arkham_shard_export.api_errors import (
     RETRY_SECONDS,
     TooLarge,
@@ -23,7 +23,6 @@ from arkham_shard_export.api_errors import (
     response_of,
 )
 from arkham_shard_export.errors import ExportError, NotAllowed, ServiceUnavailable
-from arkham_shard_export.jobs.files import MEDIA_TYPES, extension_of
 from arkham_shard_export.jobs.health import UNAVAILABLE, health_of, health_without
 from arkham_shard_export.jobs.listing import EVERYTHING, Scope
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
@@ -45,6 +44,12 @@ class JobBody(BaseModel):
     options: dict[str, Any] | None = None
 
 
+class NewJobBody(JobBody):
+    """`retention_hours` is how long the file is kept; 0 keeps it, where that is allowed."""
+
+    retention_hours: float | None = None
+
+
 class PreviewBody(JobBody):
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
 
@@ -56,7 +61,7 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        body = PreviewBody if self.path.endswith("/preview") else JobBody
+        body = PreviewBody if self.path.endswith("/preview") else NewJobBody
         fields = tuple(body.model_fields)
 
         async def handler(request: Request) -> Response:
@@ -127,7 +132,7 @@ async def get_jobs(
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
-async def post_job(request: Request, body: JobBody) -> JSONResponse:
+async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     caller = await caller_of(request)
     job = await caller.service.create(
         body.format,
@@ -136,6 +141,7 @@ async def post_job(request: Request, body: JobBody) -> JSONResponse:
         body.options,
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
+        retention_hours=body.retention_hours,
     )
     return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
 
@@ -151,14 +157,11 @@ async def delete_job(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-async def download(request: Request, job_id: str) -> FileResponse:
+async def download(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
-    job, path, name = await caller.service.file_of(job_id, caller.scope)
-    # The later parts of a download that is fetched in parts are no downloads of their own.
-    first = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
-    told = BackgroundTask(caller.service.downloaded, job) if first else None
-    media_type = MEDIA_TYPES.get(extension_of(path.name))
-    return FileResponse(path, media_type=media_type, filename=name, background=told)
+    job, stored, name = await caller.service.file_of(job_id, caller.scope)
+    sha256 = job.metadata.get("sha256")
+    return download_response(request, stored, name, sha256, lambda: caller.service.downloaded(job))
 
 
 async def get_formats(request: Request) -> list[dict[str, Any]]:
@@ -222,7 +225,7 @@ _Endpoint = Callable[..., Awaitable[Any]]
 
 
 def create_router(in_schema: bool = True) -> APIRouter:
-    """The twelve routes. A host that includes them twice takes the second time without schema."""
+    """The routes. A host that includes them twice takes the second time without schema."""
     limit = Settings.from_environment().max_body_bytes
     route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
     router = APIRouter(
@@ -235,6 +238,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
         ("GET", "/jobs/{job_id}", get_job),
         ("DELETE", "/jobs/{job_id}", delete_job),
         ("GET", "/jobs/{job_id}/download", download),
+        ("HEAD", "/jobs/{job_id}/download", download),
         ("GET", "/formats", get_formats),
         ("GET", "/targets", get_targets),
         ("POST", "/preview", post_preview),

@@ -7,6 +7,8 @@ ExportError
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
+├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
 │   ├── DatabaseGone        the connection was lost or cannot be had; another try may succeed
@@ -46,6 +48,8 @@ __all__ = [
     "SourceFailed",
     "SourceRefused",
     "StoreFailed",
+    "StoreFull",
+    "TooManyJobs",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -104,6 +108,14 @@ class FileExpired(ExportError):
 
 class FileMissing(ExportError):
     """The job completed but its file is no longer in the store."""
+
+
+class TooManyJobs(ExportError):
+    """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class StoreFull(ExportError):
+    """The store has no room for another export: its disk or its quota is nearly used up."""
 
 
 class ServiceUnavailable(ExportError):

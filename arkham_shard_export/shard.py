@@ -20,6 +20,7 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.host import Host
+from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.listing import Scope
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.jobs.watching import Flight
@@ -32,7 +33,7 @@ from arkham_shard_export.models import (
     FormatInfo,
     TargetInfo,
 )
-from arkham_shard_export.ports import system_clock
+from arkham_shard_export.ports import steady_seconds, system_clock
 from arkham_shard_export.schema import Target
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.custom import RecordSource
@@ -182,9 +183,10 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             events,
             dialect,
             await host.location(database, dialect),
-            host.store_root(settings),
+            open_store(host.store_location(settings)),
             settings,
             system_clock,
+            steady_seconds,
         )
         service.sources.registered = self._sources
         try:
@@ -221,11 +223,18 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         filters: dict[str, Any] | None = None,
         options: ExportOptions | dict[str, Any] | None = None,
         created_by: str = "system",
+        retention_hours: float | None = None,
     ) -> ExportJob:
         """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
         service = await self.service()
         return await service.create(
-            format, target, filters, options, created_by=created_by, tenant_id=self._tenant_id()
+            format,
+            target,
+            filters,
+            options,
+            created_by=created_by,
+            tenant_id=self._tenant_id(),
+            retention_hours=retention_hours,
         )
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:

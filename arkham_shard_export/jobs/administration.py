@@ -5,21 +5,22 @@ Hosts and workers see each change in the table: they stop the work for a job tha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.errors import ExportError
+from arkham_shard_export.errors import ExportError, FileMissing
 from arkham_shard_export.jobs.endings import cancelled
-from arkham_shard_export.jobs.files import FileStore
+from arkham_shard_export.jobs.filerecords import FileRecords
+from arkham_shard_export.jobs.files import FileStore, job_file
 from arkham_shard_export.jobs.lanes import HERE, LARGE
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
 from arkham_shard_export.jobs.listing import EVERYTHING
 from arkham_shard_export.jobs.migrations import SCHEMA_VERSION, jobs_catalog
 from arkham_shard_export.jobs.rows import plain_text, time_text
+from arkham_shard_export.jobs.service import STORE_FACT
 from arkham_shard_export.jobs.sources import CUSTOM
 from arkham_shard_export.jobs.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
@@ -52,13 +53,17 @@ class Doomed:
 
 
 class Administration:
-    def __init__(self, database: Database, dialect: Dialect, store_root: Path, clock: Clock) -> None:
+    """`open_files` is called where files are to be removed: what is else done needs no store."""
+
+    def __init__(
+        self, database: Database, dialect: Dialect, open_files: Callable[[], FileStore], clock: Clock
+    ) -> None:
         self._database = database
         self._dialect = dialect
         self._clock = clock
-        self._files = FileStore(store_root)
+        self._open_files = open_files
         self._telling = Telling()
-        self.jobs = JobStore(database, dialect, clock)
+        self.jobs = JobStore(database, dialect)
 
     async def check(self) -> None:
         """NotDone unless the jobs table is there and is that of this version, or of a later one."""
@@ -133,7 +138,10 @@ class Administration:
         return job
 
     async def doomed(self, statuses: Sequence[ExportStatus], before: datetime) -> Doomed:
-        """What a purge of jobs that ended in one of these states before then would remove."""
+        """What a purge of jobs that ended in one of these states before then would remove.
+
+        NotDone where there are files among it, in a store that is not this one.
+        """
         condition, params = _ended_before(statuses, before)
         rows = await self._database.fetch_all(
             "SELECT status, COUNT(*) AS jobs, COUNT(CASE WHEN file_removed_at IS NULL THEN file_path END) AS files,"
@@ -141,18 +149,28 @@ class Administration:
             f" FROM arkham_export_jobs WHERE {condition} GROUP BY status ORDER BY status",
             params,
         )
-        return Doomed(
+        doomed = Doomed(
             {str(row["status"]): int(row["jobs"]) for row in rows},
             sum(int(row["files"]) for row in rows),
             sum(int(row["bytes"] or 0) for row in rows),
         )
+        if doomed.files:
+            files, known = self._open_files(), await FileRecords(self._database).fact(STORE_FACT)
+            if known is None or await files.known_id() != known:
+                raise NotDone(
+                    f"The files of these jobs are not in the store {files.describe()}. "
+                    "Remedy: set ARKHAM_EXPORT_STORE as the hosts have it, or --data."
+                )
+        return doomed
 
     async def purge(self, statuses: Sequence[ExportStatus], before: datetime) -> Doomed:
         """Remove these jobs, each file before its record: what is cut off is finished by the next purge."""
         removed = Doomed()
+        files = self._open_files() if (await self.doomed(statuses, before)).files else None
         async for rows in self._batches(statuses, before):
             for row in rows:
-                self._remove_file(row, removed)
+                if files is not None:
+                    await _remove_file(files, row, removed)
             marks = ", ".join("?" * len(rows))
             await self._database.execute(
                 f"DELETE FROM arkham_export_jobs WHERE id IN ({marks})", [row["id"] for row in rows]
@@ -172,27 +190,6 @@ class Administration:
         ):
             yield rows
 
-    def _remove_file(self, row: dict[str, Any], removed: Doomed) -> None:
-        path = plain_text(row["file_path"])
-        if path is None or row["file_removed_at"] is not None or path.startswith("/"):
-            return
-        if not self._files.root.is_dir():
-            raise NotDone(
-                f"There is no store {self._files.root} to remove the files of these jobs from. "
-                "Remedy: set ARKHAM_EXPORT_DIR as the hosts have it, or --data."
-            )
-        try:
-            found = self._files.locate(path)
-        except ExportError:
-            return
-        size = found.stat().st_size
-        try:
-            found.unlink()
-        except OSError as error:
-            raise NotDone(f"The file of the job {row['id']} cannot be removed ({error.strerror}).") from error
-        removed.files += 1
-        removed.file_bytes += size
-
     async def _lane(self, job: ExportJob) -> str:
         row = await self._database.fetch_one("SELECT lane FROM arkham_export_jobs WHERE id = ?", [job.id])
         lane = plain_text(row["lane"]) if row is not None else None
@@ -205,3 +202,18 @@ def _ended_before(statuses: Sequence[ExportStatus], before: datetime) -> tuple[s
         f"status IN ({marks}) AND COALESCE(completed_at, created_at) < ?",
         [*(each.value for each in statuses), time_text(before)],
     )
+
+
+async def _remove_file(files: FileStore, row: dict[str, Any], removed: Doomed) -> None:
+    path = plain_text(row["file_path"])
+    made = None if path is None or row["file_removed_at"] is not None else job_file(path)
+    # Anybody may have written the row: the file of another job is not this one's to remove.
+    if path is None or made is None or made.job_id != row["id"]:
+        return
+    try:
+        size = (await files.open(path)).size
+    except FileMissing:
+        return
+    await files.remove(path)
+    removed.files += 1
+    removed.file_bytes += size

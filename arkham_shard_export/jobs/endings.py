@@ -89,8 +89,8 @@ class Endings:
         )
         if not ended:
             # Cancelled in the last moment, or taken over: what this run did not complete leaves no file.
-            with contextlib.suppress(ExportError, OSError):
-                self._files.locate(answer.file_path).unlink()
+            with contextlib.suppress(ExportError):
+                await self._files.remove(answer.file_path)
             return
         self._telling.changed(
             job,

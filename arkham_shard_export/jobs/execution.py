@@ -7,7 +7,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from arkham_shard_export.children import memory_mib
 from arkham_shard_export.errors import Cancelled, ExportError
@@ -47,7 +46,7 @@ def execute(
         stored = export_to_store(
             run.request,
             open_records or from_location,
-            Path(run.store),
+            run.store,
             run.folder,
             run.stem,
             clock=clock,

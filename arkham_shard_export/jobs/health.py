@@ -77,13 +77,14 @@ async def _figures(watch: Watch) -> Figures | Check:
 
 
 async def _store(watch: Watch) -> Check:
+    told: dict[str, Any] = {"kind": watch.store_kind}
     try:
         store = await watch.store()
     except TimeoutError:
-        return Check(FAILED, f"The store did not answer within {ANSWER_SECONDS:g} s.", {"kind": "folder"})
+        return Check(FAILED, f"The store did not answer within {ANSWER_SECONDS:g} s.", told)
     if store.problem is not None:
-        return Check(FAILED, f"The store cannot be written ({store.problem}).", {"kind": "folder"})
-    return Check(OK, None, {"kind": "folder", "free_bytes": store.free_bytes})
+        return Check(FAILED, f"The store cannot be used ({store.problem}).", told)
+    return Check(OK, None, told if store.free_bytes is None else {**told, "free_bytes": store.free_bytes})
 
 
 def _queue(figures: Figures, engine: str) -> Check:

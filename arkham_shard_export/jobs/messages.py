@@ -9,6 +9,7 @@ import msgspec
 from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location
+from arkham_shard_export.store_location import StoreLocation
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -19,7 +20,7 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
 
     request: ExportRequest
     target: Target
-    store: str
+    store: StoreLocation
     folder: str
     stem: str
     location: Location | None

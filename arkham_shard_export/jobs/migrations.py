@@ -30,6 +30,7 @@ _INDEXES = {
     "idx_export_jobs_pending": "created_at, id) WHERE (status = 'pending'",
     # Files whose time is over.
     "idx_export_jobs_expiry": "expires_at) WHERE (status = 'completed' AND file_removed_at IS NULL",
+    "idx_export_jobs_files": "id) WHERE (status = 'completed' AND file_removed_at IS NULL",
     # Pages, newest first, whatever one filter is given.
     "idx_export_jobs_recent": "created_at, id",
     "idx_export_jobs_queue": "status, created_at, id",

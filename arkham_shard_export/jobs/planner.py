@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs.files import FileStore, stem_of
+from arkham_shard_export.jobs.files import FileStore, folder_of, stem_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.messages import Run
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
@@ -38,8 +38,8 @@ class Planner:
         run = Run(
             request,
             target,
-            str(self._files.root),
-            self._files.folder(job.created_at),
+            self._files.location,
+            folder_of(job.created_at),
             stem_of(job.id, attempt),
             self._sources.location,
             self._processes,

@@ -19,14 +19,15 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
 from arkham_shard_export.jobs.lanes import HERE, LARGE, SMALL
-from arkham_shard_export.jobs.queue_schema import SCHEMA, SEARCH_PATH, prepare
+from arkham_shard_export.jobs.queue_schema import SEARCH_PATH, prepare
+from arkham_shard_export.jobs.queue_state import QueueState
 from arkham_shard_export.jobs.runs import Runs
-from arkham_shard_export.jobs.store import JobStore
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.postgres import libpq_url
 
 KEEPING = "keeping"
 POOL_SIZE = 6
+CALL_TIMEOUT_SECONDS = 5.0
 STALLED_HEARTBEATS = 3
 """So many heartbeats missed, and a worker is given up."""
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -53,9 +54,9 @@ class PostgresQueue:
 
     engine = "procrastinate"
 
-    def __init__(self, url: str, store: JobStore, runs: Runs, settings: Settings, *, here: bool) -> None:
+    def __init__(self, url: str, state: QueueState, runs: Runs, settings: Settings, *, here: bool) -> None:
         self._url = url
-        self._store = store
+        self._state = state
         self._runs = runs
         self._settings = settings
         self._here = here
@@ -64,6 +65,7 @@ class PostgresQueue:
                 conninfo=libpq_url(url),
                 min_size=1,
                 max_size=POOL_SIZE,
+                timeout=CALL_TIMEOUT_SECONDS,
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
@@ -81,8 +83,7 @@ class PostgresQueue:
         await self._app.open_async()
         lanes = [[SMALL, LARGE, KEEPING]] * bool(self._settings.concurrency)
         if lanes:
-            with contextlib.suppress(Exception):
-                await self._runs.pool.warm()
+            self._tasks.append(asyncio.create_task(self._warm(), context=contextvars.Context()))
             lanes[0] = [*lanes[0], *([HERE] if self._here else [])]
             # Small jobs have a place of their own besides.
             lanes.append([SMALL, KEEPING])
@@ -105,7 +106,7 @@ class PostgresQueue:
             )
         except exceptions.AlreadyEnqueued:
             pass
-        except exceptions.ConnectorException as error:
+        except exceptions.ProcrastinateException as error:
             log.warning("Export job %s could not be entered in the queue yet: %s", job_id, error)
 
     def wake(self) -> None:
@@ -125,7 +126,7 @@ class PostgresQueue:
     async def workers(self) -> int:
         """The processes that take jobs, on all machines."""
         # Each has one of the engine's workers for jobs of any size, and one for small ones.
-        return math.ceil(await self._store.queue_workers(SCHEMA, self._stalled_seconds) / 2)
+        return math.ceil(await self._state.workers(self._stalled_seconds) / 2)
 
     @property
     def _stalled_seconds(self) -> float:
@@ -145,12 +146,16 @@ class PostgresQueue:
                     await manager.retry_job(entry)
                 else:
                     await manager.finish_job(entry, jobs.Status.FAILED, delete_job=True)
-        for job_id, lane in await self._store.without_entry(SCHEMA, _IN_DOUBT_SECONDS):
+        for job_id, lane in await self._state.without_entry(_IN_DOUBT_SECONDS):
             log.warning("Export job %s had no entry in the queue; it is entered again.", job_id)
             await self.put(job_id, lane)
-        for entry_id in await self._store.forgotten_entries(SCHEMA, UNCLAIMED_SECONDS):
+        for entry_id in await self._state.forgotten_entries(UNCLAIMED_SECONDS):
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job_by_id_async(entry_id, retry_at=procrastinate.utils.utcnow())
+
+    async def _warm(self) -> None:
+        with contextlib.suppress(Exception):
+            await self._runs.pool.warm()
 
     async def _work(self, queues: list[str], concurrency: int) -> None:
         """Run a worker of the engine, and another whenever it ends: the engine ends it where the database goes away."""

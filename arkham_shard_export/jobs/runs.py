@@ -77,6 +77,7 @@ class Runs:
         self._endings = Endings(store, files, telling, settings, clock)
         self.pool = WorkerPool(settings.worker_memory_mib)
         self.running: dict[str, _Running] = {}
+        self._stopped = False
 
     async def run(self, job_id: str, *, take_over: bool = False) -> bool:
         """See a pending job through; false where it is to be run again. A job that is not pending is left alone,
@@ -86,6 +87,8 @@ class Runs:
         """
         if job_id in self.running:
             return True
+        if self._stopped:
+            return False
         running = self.running[job_id] = _Running()
         # Not in the context of whatever request happens to start us: it may have a tenant.
         running.task = asyncio.create_task(
@@ -112,7 +115,8 @@ class Runs:
             await self._interrupt(running)
 
     async def stop(self, grace_seconds: float = 0.0) -> None:
-        """Wait for running jobs to end, then hand the others back, to run again from the start."""
+        """Begin no more; wait for running jobs to end, then hand the others back, to run again from the start."""
+        self._stopped = True
         tasks = [each.task for each in self.running.values() if each.task is not None]
         if tasks and grace_seconds:
             await asyncio.wait(tasks, timeout=grace_seconds)
@@ -131,7 +135,7 @@ class Runs:
         if not await self._store.hand_back(job, stored.runner, uuid4().hex):
             # It ended meanwhile, and its file is not to be removed.
             return False
-        self._files.remove_attempts(job_id, job.created_at, stored.attempts)
+        await self._files.remove_attempts(job_id, job.created_at, stored.attempts)
         self._telling.changed(job, stored.tenant_id, "pending", logging.WARNING, reason=reason)
         return True
 
@@ -162,7 +166,7 @@ class Runs:
             finally:
                 watching.cancel()
         except asyncio.CancelledError:
-            self._files.remove_attempts(job.id, job.created_at, stored.attempts)
+            await self._files.remove_attempts(job.id, job.created_at, stored.attempts)
             if not running.lost:
                 with contextlib.suppress(ExportError):
                     interrupted = self._remembered(stored, "Its runner was stopped.")
@@ -170,6 +174,9 @@ class Runs:
                     self._telling.changed(job, stored.tenant_id, "pending", reason="its runner was stopped")
             raise
         running.settling = True
+        if not isinstance(answer, Completed):
+            # A process that was killed leaves what it had written.
+            await self._files.remove_attempts(job.id, job.created_at, stored.attempts)
         if isinstance(answer, str):
             stored = replace(stored, job=self._remembered(stored, answer))
             await self._endings.again(running.stop, stored, token, answer)
@@ -215,7 +222,6 @@ class Runs:
             reason = reason.error
         if not isinstance(reason, str):
             return reason
-        self._files.remove_attempts(stored.job.id, stored.job.created_at, stored.attempts)
         if stored.tries >= most:
             return Failed(f"{reason} It was tried {stored.tries} times.")
         await asyncio.sleep(AGAIN_PAUSES_SECONDS[min(stored.tries, len(AGAIN_PAUSES_SECONDS)) - 1])

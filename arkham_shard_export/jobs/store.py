@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.jobs.lanes import LARGE
@@ -23,10 +23,8 @@ from arkham_shard_export.jobs.rows import (
     without_progress,
 )
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatistics, ExportStatus
-from arkham_shard_export.ports import Clock, Database, system_clock
+from arkham_shard_export.ports import Database
 from arkham_shard_export.sources.dialects import Dialect
-
-MOST_ENTERED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,8 @@ class StoredJob:
 class JobStore:
     """Jobs in the host's database; whoever asks sees only the jobs in its scope."""
 
-    def __init__(self, database: Database, dialect: Dialect, clock: Clock = system_clock) -> None:
+    def __init__(self, database: Database, dialect: Dialect) -> None:
         self._database = database
-        self._clock = clock
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._listing = Listing(database, dialect)
 
@@ -111,36 +108,12 @@ class JobStore:
         )
         return [str(row["id"]) for row in rows]
 
-    async def without_entry(self, schema: str, seconds: float) -> Sequence[tuple[str, str]]:
-        """Ids and lanes of jobs that are to run, are older than `seconds`, and of which the queue does not know."""
-        entries = f"SELECT 1 FROM {schema}.procrastinate_jobs WHERE"
-        rows = await self._database.fetch_all(
-            "SELECT id, lane FROM arkham_export_jobs AS job WHERE status IN ('pending', 'processing')"
-            f" AND created_at < ? AND NOT EXISTS ({entries} queueing_lock = job.id AND status = 'todo')"
-            f" AND NOT EXISTS ({entries} lock = job.id AND status = 'doing') ORDER BY created_at, id LIMIT ?",
-            [time_text(self._clock() - timedelta(seconds=seconds)), MOST_ENTERED],
-        )
-        return [(str(row["id"]), str(row["lane"] or LARGE)) for row in rows]
-
-    async def forgotten_entries(self, schema: str, seconds: float) -> Sequence[int]:
-        """Entries that a living worker began so long ago, while their jobs are still pending."""
-        rows = await self._database.fetch_all(
-            f"SELECT entry.id FROM {schema}.procrastinate_jobs AS entry JOIN arkham_export_jobs AS job"
-            " ON job.id = entry.lock WHERE entry.status = 'doing' AND job.status = 'pending'"
-            f" AND (SELECT MAX(at) FROM {schema}.procrastinate_events WHERE job_id = entry.id AND type = 'started')"
-            " < clock_timestamp() - ? * INTERVAL '1 second'",
-            [seconds],
-        )
-        return [int(row["id"]) for row in rows]
-
-    async def queue_workers(self, schema: str, seconds: float) -> int:
-        """How many workers of the queue were heard of within so many seconds."""
-        row = await self._database.fetch_one(
-            f"SELECT COUNT(*) AS n FROM {schema}.procrastinate_workers"
-            " WHERE last_heartbeat > clock_timestamp() - ? * INTERVAL '1 second'",
-            [seconds],
-        )
-        return int(row["n"]) if row else 0
+    async def active(self, scope: Scope) -> int:
+        """Jobs that wait or run."""
+        counted = 0
+        for status in (ExportStatus.PENDING, ExportStatus.PROCESSING):
+            counted += await self.count(ExportFilter(status=status), scope)
+        return counted
 
     async def stored(self, job_id: str) -> StoredJob | None:
         row = await self._database.fetch_one(

@@ -9,17 +9,17 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import disk_usage
 from typing import Any, Generic, Protocol, TypeVar
 
 from arkham_shard_export.errors import ExportError
+from arkham_shard_export.jobs.files import FileStore
 from arkham_shard_export.jobs.lease import Lease
 from arkham_shard_export.jobs.listing import EVERYTHING, Listing
 from arkham_shard_export.jobs.outbox import Outbox
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.sources.dialects import Dialect
+from arkham_shard_export.store_location import FolderLocation
 
 ANSWER_SECONDS = 0.7
 
@@ -93,10 +93,10 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """`problem` None: a file could be written."""
+    """`problem` None: a file could be written to a folder, or a bucket could be read. A bucket has no `free_bytes`."""
 
     problem: str | None
-    free_bytes: int
+    free_bytes: int | None
 
 
 class Watch:
@@ -109,7 +109,7 @@ class Watch:
         queue: Queue,
         outbox: Outbox,
         lease: Lease,
-        store_root: Path,
+        files: FileStore,
         clock: Clock,
     ) -> None:
         self.engine = queue.engine
@@ -118,7 +118,8 @@ class Watch:
         self._queue = queue
         self._outbox = outbox
         self._lease = lease
-        self._store_root = store_root
+        self._files = files
+        self.store_kind = "folder" if isinstance(files.location, FolderLocation) else "s3"
         self._clock = clock
         self._figures = Flight(self._ask_database, "arkham-export-figures")
         self._store = Flight(self._ask_store, "arkham-export-store")
@@ -157,14 +158,19 @@ class Watch:
         return Figures(answered_ms, groups, oldest, workers, events, leads, lease_told)
 
     async def _ask_store(self) -> StoreFigures:
-        return await asyncio.to_thread(_store_figures, self._store_root)
+        """Without its place, which is nobody's business."""
+        try:
+            if isinstance(self._files.location, FolderLocation):
+                await asyncio.to_thread(_write, self._files.location.path)
+            if await self._files.known_id() is None:
+                return StoreFigures("its marker is gone, as that of a share that is not mounted", None)
+            return StoreFigures(None, await self._files.free_bytes())
+        except OSError as error:
+            return StoreFigures(error.strerror or type(error).__name__, None)
+        except ExportError as error:
+            return StoreFigures(str(error).rstrip("."), None)
 
 
-def _store_figures(root: Path) -> StoreFigures:
-    """Without the folder's path, which is nobody's business."""
-    try:
-        with tempfile.TemporaryFile(dir=root) as file:
-            file.write(b"\0")
-        return StoreFigures(None, disk_usage(root).free)
-    except OSError as error:
-        return StoreFigures(error.strerror or type(error).__name__, 0)
+def _write(folder: str) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from arkham_shard_export.host import GuardedDatabase
 from arkham_shard_export.jobs.administration import Administration
+from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.ports import system_clock
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.tables import sqlite_paths
+from arkham_shard_export.store_location import FolderLocation, StoreLocation
 
 
 @asynccontextmanager
@@ -31,17 +34,16 @@ async def administering(
                 f"There is no database in {data_dir}. Remedy: --data with the folder of the host, or --database-url."
             )
         database, dialect = SqliteService(data_dir), SqliteDialect()
+    open_files = partial(open_store, store_of(data_dir, settings))
     try:
         await database.start()
-        administration = Administration(
-            GuardedDatabase(database), dialect, store_of(data_dir, settings), system_clock
-        )
+        administration = Administration(GuardedDatabase(database), dialect, open_files, system_clock)
         await administration.check()
         yield administration
     finally:
         await database.stop()
 
 
-def store_of(data_dir: Path, settings: Settings) -> Path:
+def store_of(data_dir: Path, settings: Settings) -> StoreLocation:
     """The export store of a host or a worker on this data folder."""
-    return settings.store_dir or data_dir.resolve() / "files" / "exports"
+    return settings.store or FolderLocation(str(data_dir.resolve() / "files" / "exports"))

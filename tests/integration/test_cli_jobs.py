@@ -386,17 +386,19 @@ def test_a_purge_removes_old_ended_jobs_with_their_files_and_no_others(place: Pl
 def test_a_purge_touches_nothing_outside_the_store_and_no_file_that_is_gone(place: Place) -> None:
     secret = place.data_dir / "secret"
     secret.write_text("keep")
-    place.file("x")
-    for number, path in enumerate(("../../secret", str(secret), "2026-01-01/none.1.csv")):
+    other = place.file("another-job")
+    paths = ("../../secret", str(secret), "2026-01-01/none.1.csv", "2026-01-01/another-job.1.csv")
+    for number, path in enumerate(paths):
         place.insert(f"hostile-{number}", "completed", 40, file_path=path, file_size=4)
-    assert place.json("purge", "--yes") == {"jobs": {"completed": 3}, "files": 0, "bytes": 0}
+    assert place.json("purge", "--yes") == {"jobs": {"completed": 4}, "files": 0, "bytes": 0}
+    assert other.exists()
     assert secret.read_text() == "keep"
 
 
 def test_a_purge_where_the_store_is_not_refuses(place: Place) -> None:
     filled(place)
-    ran = place.run("purge", "--yes", ARKHAM_EXPORT_DIR=str(place.data_dir / "elsewhere"))
-    says(ran, 1, "There is no store", "ARKHAM_EXPORT_DIR")
+    ran = place.run("purge", "--yes", ARKHAM_EXPORT_STORE=str(place.data_dir / "elsewhere"))
+    says(ran, 1, "not in the store", "ARKHAM_EXPORT_STORE")
     assert "old-completed" in left(place)
 
 
