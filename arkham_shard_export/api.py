@@ -207,7 +207,7 @@ async def get_health(request: Request) -> JSONResponse:
     if health.status != UNAVAILABLE:
         return JSONResponse(body)
     detail = next(each.detail for each in health.checks.values() if each.detail is not None)
-    return JSONResponse({**body, "detail": detail}, 503, {"Retry-After": str(RETRY_SECONDS)})
+    return JSONResponse({**body, "detail": detail}, 503, {"Retry-After": str(RETRY_SECONDS[503])})
 
 
 async def get_metrics(request: Request) -> Response:

@@ -20,7 +20,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg.conninfo import conninfo_to_dict
 
+from arkham_shard_export.jobs.files import MARKER
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+from tests.buckets import S3Server
 from tests.conftest import new_database
 from tests.hosts import RunningHost, arkhamframe, standalone
 
@@ -223,6 +225,24 @@ def test_an_old_job_many_events_and_a_store_that_cannot_be_written_degrade(
         assert str(tmp_path) not in str(body)
 
 
+def test_a_store_that_is_another_or_gone_is_seen(
+    tmp_path: Path, s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3_environment.bucket()
+    monkeypatch.setenv("ARKHAM_EXPORT_STORE", f"s3://{bucket}/exports")
+    with standalone(tmp_path / "a", demo=True) as host:
+        host.export("claims", "csv")
+        assert eventually(host, "ok")["checks"]["store"] == {"status": "ok", "kind": "s3"}
+        s3_environment.delete_bucket(bucket)
+        store = eventually(host, "degraded")["checks"]["store"]
+        assert (store["status"], store["kind"]) == ("failed", "s3")
+        assert "secret" not in str(store)
+    monkeypatch.setenv("ARKHAM_EXPORT_STORE", str(tmp_path / "share"))
+    with standalone(tmp_path / "b", demo=True) as host:
+        (tmp_path / "share" / MARKER).unlink()
+        assert "a share that is not mounted" in eventually(host, "degraded")["checks"]["store"]["detail"]
+
+
 def test_tenants_and_users_are_told_statuses_alone(shared: RunningHost) -> None:
     shared.export("claims", "csv")
     for headers in (TENANT, ANALYST, {**ADMIN, **TENANT}):
@@ -309,12 +329,12 @@ def test_what_anybody_wrote_into_the_table_breaks_neither_counting_nor_delivery(
 
 
 def test_two_hosts_on_one_database_count_together_what_there_was(
-    tmp_path: Path, postgres_server: str
+    tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ARKHAM_EXPORT_STORE", str(tmp_path / "store"))
     with own_host("standalone-postgres", tmp_path / "a", postgres_server) as one:
         assert one.database_url is not None
         with standalone(tmp_path / "b", one.database_url) as two:
-            one.app.state.frame.storage.base_path.mkdir(parents=True, exist_ok=True)
             for host in (one, two):
                 host.wait(host.post("claims", "csv").json()["id"])
             one.delivered()

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+from tests.buckets import S3Server
 from tests.conftest import new_database
 from tests.hosts import RunningHost, sqlite_connection, standalone
 
@@ -402,6 +403,27 @@ def test_a_purge_where_the_store_is_not_refuses(place: Place) -> None:
     assert "old-completed" in left(place)
 
 
+def test_a_purge_removes_files_from_a_bucket(
+    tmp_path: Path, s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3_environment.bucket()
+    monkeypatch.setenv("ARKHAM_EXPORT_STORE", f"s3://{bucket}/exports")
+    seed_sqlite(tmp_path, RECORDS)
+    place = Place(tmp_path, None)
+    with standalone(tmp_path) as host:
+        job, _ = host.export("claims", "csv")
+        assert s3_environment.keys(bucket) == [f"exports/{job['file_path']}"]
+        ran = place.run("purge", "--yes", "--older-than", "0h", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+        says(ran, 1, "arkham-export: ")
+        assert place.json("purge", "--yes", "--older-than", "0h") == {
+            "jobs": {"completed": 1},
+            "files": 1,
+            "bytes": job["file_size"],
+        }
+        assert s3_environment.keys(bucket) == []
+        assert host.client.get(job["download_url"]).status_code == 404
+
+
 def test_a_large_purge_goes_in_pieces_and_leaves_the_totals_right(place: Place) -> None:
     numbers = "generate_series(1, 1200) AS n(i)"
     recursion = ""
@@ -459,7 +481,7 @@ def test_a_host_logs_each_change_in_a_line_of_json_and_prints_its_address_first(
         process.send_signal(signal.SIGTERM)
         told = process.communicate(timeout=30)[1]
     records = [json.loads(line) for line in told.splitlines()]
-    mine = [each["status"] for each in records if each.get("job") == new["id"]]
+    mine = [each["change"] for each in records if each.get("job") == new["id"]]
     assert mine == ["processing", "completed"]
 
 

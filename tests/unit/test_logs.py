@@ -48,7 +48,7 @@ def test_a_json_line_has_the_pairs_of_a_change_and_none_that_pose_as_its_own(
     assert datetime.fromisoformat(fields["time"]).tzinfo is not None
     assert (fields["level"], fields["logger"]) == ("INFO", "arkham_shard_export.jobs")
     assert fields["message"].startswith("export job completed job=an-id")
-    assert (fields["status"], fields["job"], fields["by"]) == ("completed", "an-id", job.created_by)
+    assert (fields["change"], fields["job"], fields["by"]) == ("completed", "an-id", job.created_by)
     assert (fields["records"], fields["ms"]) == (3, 1.5)
     assert "exception" not in fields
 
