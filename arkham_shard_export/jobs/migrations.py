@@ -7,6 +7,7 @@ an upgrade that was cut off is finished by the next start.
 from __future__ import annotations
 
 from arkham_shard_export.jobs import lease, outbox, totals
+from arkham_shard_export.jobs.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
@@ -28,9 +29,10 @@ _INDEXES = {
     "idx_export_jobs_target": "target",
     # Claiming the oldest pending job.
     "idx_export_jobs_pending": "created_at, id) WHERE (status = 'pending'",
+    "idx_export_jobs_lane": "lane, created_at, id) WHERE (status = 'pending'",
     # Files whose time is over.
-    "idx_export_jobs_expiry": "expires_at) WHERE (status = 'completed' AND file_removed_at IS NULL",
-    "idx_export_jobs_files": "id) WHERE (status = 'completed' AND file_removed_at IS NULL",
+    "idx_export_jobs_expiry": f"expires_at) WHERE ({KEPT}",
+    "idx_export_jobs_files": f"id) WHERE ({KEPT}",
     # Pages, newest first, whatever one filter is given.
     "idx_export_jobs_recent": "created_at, id",
     "idx_export_jobs_queue": "status, created_at, id",

@@ -10,11 +10,15 @@ from arkham_shard_export.jobs.messages import Progressed
 from arkham_shard_export.jobs.store import JobStore
 from arkham_shard_export.models import ExportJob
 
+FIRST_NOTE_SECONDS = 0.2
 NOTE_SECONDS = 0.5
 
 
 class Noting:
-    """Writes the progress of one job, at most once in NOTE_SECONDS and never two writes at once."""
+    """Writes the progress of one job, at most once in NOTE_SECONDS and never two writes at once.
+
+    A job that is done within FIRST_NOTE_SECONDS has none written.
+    """
 
     def __init__(self, store: JobStore, job: ExportJob, token: str) -> None:
         self._store = store
@@ -29,6 +33,8 @@ class Noting:
             self._task = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
+        # A small job is done before anyone has looked.
+        await asyncio.sleep(FIRST_NOTE_SECONDS)
         while self._latest is not None:
             latest, self._latest = self._latest, None
             progress = {"phase": latest.phase, "done": latest.done, "expected": latest.expected}

@@ -12,9 +12,11 @@ import contextlib
 import contextvars
 import logging
 import math
+from typing import Any
 
 import procrastinate
 from procrastinate import exceptions, jobs
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
@@ -28,6 +30,8 @@ from arkham_shard_export.sources.postgres import libpq_url
 KEEPING = "keeping"
 POOL_SIZE = 6
 CALL_TIMEOUT_SECONDS = 5.0
+ENTER_SECONDS = 3.0
+"""Whoever asks for a job does not wait longer for its entry in the queue."""
 STALLED_HEARTBEATS = 3
 """So many heartbeats missed, and a worker is given up."""
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -36,6 +40,27 @@ UNCLAIMED_SECONDS = 60
 _IN_DOUBT_SECONDS = 5
 
 log = logging.getLogger(__name__)
+
+
+class _Entries(JobManager):
+    """Changes an entry only for the worker that has it: one that was given up, and lives on, leaves it to its successor."""
+
+    async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
+        if await self._has(job):
+            await super().finish_job(job, status, delete_job)
+
+    async def retry_job(self, job: jobs.Job, *args: Any, **changes: Any) -> None:
+        if await self._has(job):
+            await super().retry_job(job, *args, **changes)
+
+    async def _has(self, job: jobs.Job) -> bool:
+        found = await self.connector.execute_query_all_async(
+            "SELECT 1 FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing'"
+            " AND worker_id IS NOT DISTINCT FROM CAST(%(worker)s AS bigint)",
+            id=job.id,
+            worker=job.worker_id,
+        )
+        return bool(found)
 
 
 class _RunAgain(Exception):
@@ -66,9 +91,12 @@ class PostgresQueue:
                 min_size=1,
                 max_size=POOL_SIZE,
                 timeout=CALL_TIMEOUT_SECONDS,
+                # Its pauses double: after a long outage the next try would be minutes away. A call begins anew.
+                reconnect_timeout=ENTER_SECONDS,
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
+        self._app.job_manager = _Entries(self._app.connector)
         self._export = self._app.task(name="export", retry=_Strategy())(self._run)
         keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING)(self._keep)
         # The sixth field is that of seconds.
@@ -100,13 +128,13 @@ class PostgresQueue:
 
     async def put(self, job_id: str, lane: str) -> None:
         """Enter a stored job. Where that fails it is found, and entered, by the next look at what is missing."""
+        entry = self._export.configure(queue=lane, lock=job_id, queueing_lock=job_id)
         try:
-            await self._export.configure(queue=lane, lock=job_id, queueing_lock=job_id).defer_async(
-                job_id=job_id
-            )
+            async with asyncio.timeout(ENTER_SECONDS):
+                await entry.defer_async(job_id=job_id)
         except exceptions.AlreadyEnqueued:
             pass
-        except exceptions.ProcrastinateException as error:
+        except (exceptions.ProcrastinateException, TimeoutError) as error:
             log.warning("Export job %s could not be entered in the queue yet: %s", job_id, error)
 
     def wake(self) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_SECONDS = 3.0
 """How long a call waits for a connection; then the database is said not to answer."""
 
+_TABLES_LOCK = 0x61726B74
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
@@ -95,27 +96,32 @@ class PostgresService:
             min_size=1,
             max_size=4,
             timeout=CALL_TIMEOUT_SECONDS,
+            # Its pauses double: after a long outage the next try would be minutes away. A call begins anew.
+            reconnect_timeout=CALL_TIMEOUT_SECONDS,
             open=False,
             kwargs={"row_factory": dict_row, "application_name": "arkham-export-host"},
         )
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         await self._pool.open()
         try:
-            await self._pool.wait(timeout=CONNECT_TIMEOUT_SECONDS)
+            # Not wait(), which closes the pool for good where nobody answers.
+            async with self._connection(CONNECT_TIMEOUT_SECONDS):
+                pass
         except PoolTimeout:
             raise HostNotStarted(
                 f"The database does not answer within {CONNECT_TIMEOUT_SECONDS} s; check --database-url and that "
                 "the server is running."
             ) from None
-        async with self._connection():
-            pass
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        async with self._pool.connection() as connection:
+    async def _connection(self, patience: float | None = None) -> AsyncIterator[AsyncConnection[Any]]:
+        async with self._pool.connection(patience) as connection:
             if not self._prepared:
-                for statement in create_statements("postgresql") if self._make_tables else ():
-                    await connection.execute(statement.encode())
+                if self._make_tables:
+                    # IF NOT EXISTS is no help to hosts that start at once: the slower ones fail.
+                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])
+                    for statement in create_statements("postgresql"):
+                        await connection.execute(statement.encode())
                 await connection.commit()
                 self._prepared = True
             yield connection

@@ -1,0 +1,174 @@
+"""Many small jobs by many processes: python -m benchmarks.cluster --jobs 2000 --workers 4 --hosts 2.
+
+None may be lost and none run twice. Then as many bare tasks of the queue's engine, which do nothing, by as many processes
+with the same number of places: what is left between the two is our own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from arkham_shard_export.jobs import queue_schema
+from arkham_shard_export.standalone.seed import seed_postgres
+from benchmarks.databases import Databases
+from benchmarks.fleet import Fleet, until
+from benchmarks.measure import ROOT, environment
+from benchmarks.verdict import violations
+
+GOAL_RATIO = 3.0
+RECORDS = 10
+JOB = {"target": "claims", "format": "json", "options": {"max_records": RECORDS}}
+AT_ONCE = 16
+"""Requests at a time."""
+END_SECONDS = 600.0
+_NO_OP = """
+import asyncio, logging, sys
+import procrastinate
+from arkham_shard_export.jobs.queue_schema import SEARCH_PATH
+
+async def main(url, places):
+    connector = procrastinate.PsycopgConnector(
+        conninfo=url, min_size=1, max_size=6, kwargs={"options": SEARCH_PATH}
+    )
+    app = procrastinate.App(connector=connector)
+
+    @app.task(name="nothing")
+    async def nothing(number):
+        pass
+
+    async with app.open_async():
+        await app.run_worker_async(concurrency=places, delete_jobs="always", fetch_job_polling_interval=0.5)
+
+logging.disable()
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Jobs a second: ours, and tasks that do nothing."""
+
+    ours: float
+    bare: float
+    asking: float
+    """Seconds until the last job was accepted."""
+    violations: list[str]
+
+    @property
+    def ratio(self) -> float:
+        return self.bare / self.ours
+
+
+def cluster(folder: Path, jobs: int, workers: int, hosts: int, server_url: str | None = None) -> Rates:
+    """Hosts run nothing themselves; each worker has one place, and one more for small jobs."""
+    with Databases(folder, server_url) as databases:
+        url = databases.empty()
+        seed_postgres(url, 100, targets=["claims"])
+        with Fleet(folder, url, concurrency=0, poll_seconds=0.5) as fleet:
+            for _ in range(hosts):
+                fleet.host()
+            for _ in range(workers):
+                fleet.worker(concurrency=1)
+            fleet.ready()
+            urls = [each.url for each in fleet.members if each.url]
+            # The first job of each worker waits for its interpreter.
+            asyncio.run(_ask(urls, 4 * workers))
+            fleet.ended(END_SECONDS)
+            began = time.perf_counter()
+            accepted = asyncio.run(_ask(urls, jobs))
+            asked = time.perf_counter() - began
+            until(lambda: not fleet.open_jobs(), "all jobs have ended", END_SECONDS)
+            seconds = time.perf_counter() - began
+            fleet.ended(END_SECONDS)
+            told = violations(fleet, accepted, [])
+            attempts = Counter(int(row["attempts"]) for row in fleet.jobs().values())
+            told += [
+                f"{number} jobs were tried {tries} times" for tries, number in attempts.items() if tries != 1
+            ]
+            fleet.stop()
+        bare = _bare(databases.empty(), jobs, 2 * workers, workers)
+    return Rates(jobs / seconds, jobs / bare, asked, told)
+
+
+async def _ask(urls: list[str], jobs: int) -> list[str]:
+    """The ids of jobs that were asked for, of each host in turn."""
+    accepted: list[str] = []
+    numbers = iter(range(jobs))
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for number in numbers:
+            answer = await client.post(f"{urls[number % len(urls)]}/api/export/jobs", json=JOB)
+            accepted.append(answer.raise_for_status().json()["id"])
+
+    async with httpx.AsyncClient(timeout=60) as client:
+        await asyncio.gather(*(ask(client) for _ in range(AT_ONCE)))
+    return accepted
+
+
+def _bare(url: str, tasks: int, places: int, workers: int) -> float:
+    """Seconds for so many tasks that do nothing, entered before by one statement, from the first that is begun."""
+    asyncio.run(queue_schema.prepare(url))
+    words = [sys.executable, "-c", _NO_OP, url, str(places // workers)]
+    settings = {**environment(), "PYTHONPATH": str(ROOT)}
+    with psycopg.connect(url, autocommit=True, options=queue_schema.SEARCH_PATH) as connection:
+
+        def left() -> int:
+            row = connection.execute(
+                "SELECT count(*) FROM procrastinate_jobs WHERE status <> 'succeeded'"
+            ).fetchone()
+            return int(row[0]) if row else 0
+
+        processes = [subprocess.Popen(words, env=settings) for _ in range(workers)]
+        try:
+            heard = "SELECT count(*) FROM procrastinate_workers"
+            until(lambda: connection.execute(heard).fetchall() == [(workers,)], "the workers are there")
+            began = time.perf_counter()
+            connection.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
+                " SELECT 'small', 'nothing', 'n' || i, 'n' || i, CAST(%s AS jsonb) FROM generate_series(1, %s) AS n(i)",
+                [json.dumps({"number": 1}), tasks],
+            )
+            until(lambda: not left(), "all tasks have ended", END_SECONDS)
+            return time.perf_counter() - began
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--hosts", type=int, default=2)
+    given = parser.parse_args()
+    with contextlib.ExitStack() as closing:
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="arkham-cluster-"))
+        rates = cluster(Path(folder), given.jobs, given.workers, given.hosts)
+    print(f"{given.jobs} jobs of {RECORDS} claims as JSON, {given.hosts} hosts, {given.workers} workers:")
+    print(f"{rates.ours:.0f} jobs a second; the last was accepted after {rates.asking:.1f} s")
+    print(
+        f"{rates.bare:.0f} bare tasks a second, all entered beforehand; ratio {rates.ratio:.1f} (goal: {GOAL_RATIO})"
+    )
+    if rates.violations:
+        print(f"\n{len(rates.violations)} violations:", *rates.violations[:40], sep="\n- ")
+        sys.exit(1)
+    print("None was lost, and none run twice.")
+
+
+if __name__ == "__main__":
+    main()
