@@ -23,9 +23,9 @@ from arkham_shard_export.api_errors import (
     response_of,
 )
 from arkham_shard_export.errors import ExportError, NotAllowed, ServiceUnavailable
-from arkham_shard_export.jobs.health import UNAVAILABLE, health_of, health_without
-from arkham_shard_export.jobs.listing import EVERYTHING, Scope
+from arkham_shard_export.jobs.operating.health import UNAVAILABLE, health_of, health_without
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
+from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.settings import Settings
 

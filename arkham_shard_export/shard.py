@@ -21,9 +21,9 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.host import Host
 from arkham_shard_export.jobs.filestores import open_store
-from arkham_shard_export.jobs.listing import Scope
+from arkham_shard_export.jobs.operating.watching import Flight
 from arkham_shard_export.jobs.service import JobService
-from arkham_shard_export.jobs.watching import Flight
+from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,

@@ -23,7 +23,7 @@ from arkham_shard_export.cli.tables import aligned, local, plain, size
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
 from arkham_shard_export.jobs.service import job_fields
-from arkham_shard_export.jobs.store import StoredJob
+from arkham_shard_export.jobs.table.store import StoredJob
 from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.standalone.administering import administering

@@ -12,17 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, FileMissing
-from arkham_shard_export.jobs.endings import cancelled
-from arkham_shard_export.jobs.filerecords import FileRecords
 from arkham_shard_export.jobs.files import FileStore, job_file
-from arkham_shard_export.jobs.lanes import HERE, LARGE
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
-from arkham_shard_export.jobs.listing import EVERYTHING
-from arkham_shard_export.jobs.migrations import SCHEMA_VERSION, jobs_catalog
-from arkham_shard_export.jobs.rows import plain_text, time_text
+from arkham_shard_export.jobs.running.endings import cancelled
 from arkham_shard_export.jobs.service import STORE_FACT
 from arkham_shard_export.jobs.sources import CUSTOM
-from arkham_shard_export.jobs.store import JobStore, StoredJob
+from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.listing import EVERYTHING
+from arkham_shard_export.jobs.table.migrations import SCHEMA_VERSION, jobs_catalog
+from arkham_shard_export.jobs.table.rows import HERE, LARGE, plain_text, time_text
+from arkham_shard_export.jobs.table.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock, Database

@@ -6,8 +6,8 @@ import time
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest, StoreFull, TooManyJobs
 from arkham_shard_export.jobs.files import FileStore
-from arkham_shard_export.jobs.listing import Scope
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.settings import Settings
 
 NOBODY = "system"

@@ -24,26 +24,26 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.admission import Admission
-from arkham_shard_export.jobs.clockwatch import ClockWatch
-from arkham_shard_export.jobs.embedded import EmbeddedQueue
-from arkham_shard_export.jobs.endings import cancelled
-from arkham_shard_export.jobs.filerecords import FileRecords
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
-from arkham_shard_export.jobs.lanes import Lanes
-from arkham_shard_export.jobs.lease import Lease
-from arkham_shard_export.jobs.listing import Scope
-from arkham_shard_export.jobs.metrics import Metrics
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.outbox import Outbox
-from arkham_shard_export.jobs.planner import Planner
-from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.runs import Runs
+from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
+from arkham_shard_export.jobs.leading.publisher import Publisher
+from arkham_shard_export.jobs.leading.sweeper import Sweeper
+from arkham_shard_export.jobs.operating.metrics import Metrics
+from arkham_shard_export.jobs.operating.watching import Watch
+from arkham_shard_export.jobs.queues.embedded import EmbeddedQueue
+from arkham_shard_export.jobs.queues.lanes import Lanes
+from arkham_shard_export.jobs.running.endings import cancelled
+from arkham_shard_export.jobs.running.planner import Planner
+from arkham_shard_export.jobs.running.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
-from arkham_shard_export.jobs.store import JobStore
-from arkham_shard_export.jobs.sweeper import Sweeper
+from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
-from arkham_shard_export.jobs.watching import Watch
 from arkham_shard_export.models import (
     ExportFilter,
     ExportFormat,
@@ -151,8 +151,8 @@ class JobService:
         """Procrastinate where the jobs lie in a PostgreSQL that we can reach, or else a queue of this process alone."""
         location = self.sources.location
         if isinstance(location, PostgresLocation) and importlib.util.find_spec("procrastinate"):
-            from arkham_shard_export.jobs.queue import PostgresQueue
-            from arkham_shard_export.jobs.queue_state import QueueState
+            from arkham_shard_export.jobs.queues.postgres import PostgresQueue
+            from arkham_shard_export.jobs.queues.state import QueueState
 
             here = self.publisher is not None
             state = QueueState(self._database, self._clock)

@@ -209,7 +209,7 @@ def single(
     request: pytest.FixtureRequest, tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningHost]:
     """A fresh host that runs one job at a time: none is so small that it may pass by another."""
-    monkeypatch.setattr("arkham_shard_export.jobs.lanes.SMALL_RECORDS", -1)
+    monkeypatch.setattr("arkham_shard_export.jobs.queues.lanes.SMALL_RECORDS", -1)
     with own_host(request.param, tmp_path, postgres_server) as host:
         yield host
 
@@ -1088,7 +1088,7 @@ def test_the_manifest_has_the_contracts_fields() -> None:
 def test_the_host_shows_pending_jobs_as_the_shards_badge(
     tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arkham_shard_export.jobs.lanes.SMALL_RECORDS", -1)
+    monkeypatch.setattr("arkham_shard_export.jobs.queues.lanes.SMALL_RECORDS", -1)
     with own_host("arkhamframe", tmp_path, postgres_server) as frame_host:
         _badge_of_pending_jobs(frame_host)
 

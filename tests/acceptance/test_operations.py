@@ -209,8 +209,8 @@ def test_jobs_that_nobody_takes_degrade(tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_old_job_many_events_and_a_store_that_cannot_be_written_degrade(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arkham_shard_export.jobs.health.LONG_PENDING_SECONDS", -1.0)
-    monkeypatch.setattr("arkham_shard_export.jobs.health.MANY_EVENTS", -1)
+    monkeypatch.setattr("arkham_shard_export.jobs.operating.health.LONG_PENDING_SECONDS", -1.0)
+    monkeypatch.setattr("arkham_shard_export.jobs.operating.health.MANY_EVENTS", -1)
     seed_sqlite(tmp_path, RECORDS)
     with standalone(tmp_path) as host:
         host.export("claims", "csv")

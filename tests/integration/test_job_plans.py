@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from arkham_shard_export.jobs.filerecords import FileRecords
-from arkham_shard_export.jobs.listing import DEEP_OFFSET, EVERYTHING, Scope
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.listing import DEEP_OFFSET, EVERYTHING, Scope
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from tests.conftest import new_database
 from tests.jobtables import TENANT, Recording, database, fill

@@ -48,7 +48,7 @@ def test_a_small_job_passes_by_the_large_one_that_holds_the_only_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARKHAM_EXPORT_CONCURRENCY", "1")
-    monkeypatch.setattr("arkham_shard_export.jobs.lanes.SMALL_RECORDS", 1000)
+    monkeypatch.setattr("arkham_shard_export.jobs.queues.lanes.SMALL_RECORDS", 1000)
     seed_sqlite(tmp_path, RECORDS, targets=["matrix"])
     with standalone(tmp_path, demo=True) as host:
         large = host.post("matrix", "json").json()["id"]

@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from arkham_shard_export.jobs.lease import LEASE_SECONDS, Lease
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.outbox import Outbox
-from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.leading.publisher import Publisher
+from arkham_shard_export.jobs.table.lease import LEASE_SECONDS, Lease
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.standalone.services import EventBus
 from tests.jobtables import Recording, database
@@ -222,7 +222,7 @@ def test_a_lease_has_one_holder_until_it_lets_go(opened: Opened) -> None:
 def test_a_lease_that_is_not_renewed_is_lost_when_its_time_is_over(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arkham_shard_export.jobs.lease.RENEW_SECONDS", 0.0)
+    monkeypatch.setattr("arkham_shard_export.jobs.table.lease.RENEW_SECONDS", 0.0)
 
     async def work(recording: Recording) -> None:
         one, other = (Lease(recording, recording.dialect, "host") for _ in range(2))

@@ -178,7 +178,7 @@ def test_progress_is_gone_when_a_job_no_longer_runs(data_dir: Path) -> None:
 def test_a_slow_subscriber_keeps_no_event_from_those_behind_it(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arkham_shard_export.jobs.publisher.SLOW_SECONDS", 0.05)
+    monkeypatch.setattr("arkham_shard_export.jobs.leading.publisher.SLOW_SECONDS", 0.05)
     with standalone(data_dir) as host:
         behind: list[str] = []
 

@@ -13,9 +13,16 @@ from arkham_shard_export.errors import Cancelled, Incomplete, SourceFailed, Stor
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.formats.csv import CsvWriter
 from arkham_shard_export.formats.json import JsonWriter
-from arkham_shard_export.jobs import execution, messages
-from arkham_shard_export.jobs.execution import execute
-from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run, decode_answer, decode_run
+from arkham_shard_export.jobs.running import execution, messages
+from arkham_shard_export.jobs.running.execution import execute
+from arkham_shard_export.jobs.running.messages import (
+    Completed,
+    Failed,
+    Progressed,
+    Run,
+    decode_answer,
+    decode_run,
+)
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.pipeline import ExportRequest, StoredExport, check_request, export, export_to_store
 from arkham_shard_export.records import Adjustments, Batch, Row, Section, Skip

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from arkham_shard_export.errors import ExportError
-from arkham_shard_export.jobs.lease import Lease
-from arkham_shard_export.jobs.outbox import Event, Outbox
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.outbox import Event, Outbox
 from arkham_shard_export.ports import Events
 
 SOURCE = "export"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arkham_shard_export.jobs.files import FileStore, folder_of, stem_of
 from arkham_shard_export.jobs.inventory import Inventory
-from arkham_shard_export.jobs.messages import Run
+from arkham_shard_export.jobs.running.messages import Run
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportJob
 from arkham_shard_export.pipeline.export import Check

@@ -20,10 +20,10 @@ from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
-from arkham_shard_export.jobs.lanes import HERE, LARGE, SMALL
-from arkham_shard_export.jobs.queue_schema import SEARCH_PATH, prepare
-from arkham_shard_export.jobs.queue_state import QueueState
-from arkham_shard_export.jobs.runs import Runs
+from arkham_shard_export.jobs.queues.schema import SEARCH_PATH, prepare
+from arkham_shard_export.jobs.queues.state import QueueState
+from arkham_shard_export.jobs.running.runs import Runs
+from arkham_shard_export.jobs.table.rows import HERE, LARGE, SMALL
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.postgres import libpq_url
 

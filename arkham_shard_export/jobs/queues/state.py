@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from arkham_shard_export.jobs.lanes import LARGE
-from arkham_shard_export.jobs.queue_schema import SCHEMA
-from arkham_shard_export.jobs.rows import time_text
+from arkham_shard_export.jobs.queues.schema import SCHEMA
+from arkham_shard_export.jobs.table.rows import LARGE, time_text
 from arkham_shard_export.ports import Clock, Database
 
 MOST_ENTERED = 500

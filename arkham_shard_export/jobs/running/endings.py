@@ -13,9 +13,9 @@ from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
-from arkham_shard_export.jobs.messages import Completed, Failed
-from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
-from arkham_shard_export.jobs.store import JobStore, StoredJob
+from arkham_shard_export.jobs.running.messages import Completed, Failed
+from arkham_shard_export.jobs.table.rows import json_text, time_text, without_progress
+from arkham_shard_export.jobs.table.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock

@@ -10,11 +10,18 @@ from collections.abc import Callable
 
 from arkham_shard_export.children import environment, python_command
 from arkham_shard_export.errors import WorkerDied
-from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run, decode_answer, encode
+from arkham_shard_export.jobs.running.messages import (
+    Completed,
+    Failed,
+    Progressed,
+    Run,
+    decode_answer,
+    encode,
+)
 
 LINE_LIMIT_BYTES = 1 << 24
 STOP_SECONDS = 2.0
-_START = "from arkham_shard_export.jobs.worker import main; main({})"
+_START = "from arkham_shard_export.jobs.running.worker import main; main({})"
 
 log = logging.getLogger(__name__)
 

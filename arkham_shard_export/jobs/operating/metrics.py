@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.outbox import Event
-from arkham_shard_export.jobs.watching import Figures, Watch
+from arkham_shard_export.jobs.operating.watching import Figures, Watch
+from arkham_shard_export.jobs.table.outbox import Event
 from arkham_shard_export.models import ExportStatus
 
 DURATIONS_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from arkham_shard_export.jobs.totals import alone, triggers_there
+from arkham_shard_export.jobs.table.totals import alone, triggers_there
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.ports import Database
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect

@@ -13,9 +13,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.files import FileStore
-from arkham_shard_export.jobs.lease import Lease
-from arkham_shard_export.jobs.listing import EVERYTHING, Listing
-from arkham_shard_export.jobs.outbox import Outbox
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.listing import EVERYTHING, Listing
+from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.sources.dialects import Dialect

@@ -6,8 +6,8 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs import lease, outbox, totals
-from arkham_shard_export.jobs.filerecords import KEPT
+from arkham_shard_export.jobs.table import lease, outbox, totals
+from arkham_shard_export.jobs.table.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from arkham_shard_export.errors import ExportError
-from arkham_shard_export.jobs.lanes import SMALL
-from arkham_shard_export.jobs.lease import Lease
-from arkham_shard_export.jobs.runs import LOST, Runs
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.running.runs import LOST, Runs
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.rows import SMALL
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from arkham_shard_export.errors import ExportError, FileMissing, StoreFailed
-from arkham_shard_export.jobs.clockwatch import ClockWatch
-from arkham_shard_export.jobs.filerecords import FileRecords, KeptFile
 from arkham_shard_export.jobs.files import FileStore, StoredEntry, job_file
-from arkham_shard_export.jobs.lease import Lease
+from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
+from arkham_shard_export.jobs.table.filerecords import FileRecords, KeptFile
+from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.ports import Clock
 

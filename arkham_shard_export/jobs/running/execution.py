@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from arkham_shard_export.children import memory_mib
 from arkham_shard_export.errors import Cancelled, ExportError
-from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
+from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed, Run
 from arkham_shard_export.pipeline import StoredExport, export_to_store, open_source
 from arkham_shard_export.pipeline.export import Check
 from arkham_shard_export.pipeline.run import OpenSource

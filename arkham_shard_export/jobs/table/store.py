@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from arkham_shard_export.jobs.lanes import LARGE
 from arkham_shard_export.jobs.lifecycle import before
-from arkham_shard_export.jobs.listing import PENDING, Condition, Listing, Scope, where_of
-from arkham_shard_export.jobs.rows import (
+from arkham_shard_export.jobs.table.listing import PENDING, Condition, Listing, Scope, where_of
+from arkham_shard_export.jobs.table.rows import (
     COLUMNS,
+    LARGE,
     job_of,
     json_text,
     plain_text,

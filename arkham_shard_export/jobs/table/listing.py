@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arkham_shard_export.jobs.rows import COLUMNS, job_of, time_text
+from arkham_shard_export.jobs.table.rows import COLUMNS, job_of, time_text
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from arkham_shard_export.ports import Database
 from arkham_shard_export.sources.dialects import Dialect, SqliteDialect

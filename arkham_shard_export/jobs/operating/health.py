@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
-from arkham_shard_export.jobs.watching import ANSWER_SECONDS, Figures, Watch
+from arkham_shard_export.jobs.operating.watching import ANSWER_SECONDS, Figures, Watch
 from arkham_shard_export.models import ExportStatus
 
 OK, DEGRADED, FAILED, UNAVAILABLE = "ok", "degraded", "failed", "unavailable"

@@ -6,13 +6,11 @@ import time
 
 from arkham_shard_export.errors import ServiceUnavailable
 from arkham_shard_export.jobs.sources import CUSTOM
+from arkham_shard_export.jobs.table.rows import HERE, LARGE, SMALL
 from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table, Target
 from arkham_shard_export.sources.dialects import Dialect
-
-SMALL, LARGE, HERE = "small", "large", "here"
-"""Lanes: what is done in a few seconds; what may take its time; what only a host can do, whose shards hold the records."""
 
 SMALL_RECORDS = 20_000
 SMALL_PAGES_RECORDS = 1_000

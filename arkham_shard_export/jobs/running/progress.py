@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 
 from arkham_shard_export.errors import ExportError
-from arkham_shard_export.jobs.messages import Progressed
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.running.messages import Progressed
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportJob
 
 FIRST_NOTE_SECONDS = 0.2

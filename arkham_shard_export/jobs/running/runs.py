@@ -19,16 +19,16 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
-from arkham_shard_export.jobs.endings import Endings
-from arkham_shard_export.jobs.execution import execute
 from arkham_shard_export.jobs.files import FileStore
-from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run
-from arkham_shard_export.jobs.planner import Planner
-from arkham_shard_export.jobs.progress import Noting
-from arkham_shard_export.jobs.rows import time_text, without_progress
-from arkham_shard_export.jobs.store import JobStore, StoredJob
+from arkham_shard_export.jobs.running.endings import Endings
+from arkham_shard_export.jobs.running.execution import execute
+from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed, Run
+from arkham_shard_export.jobs.running.planner import Planner
+from arkham_shard_export.jobs.running.progress import Noting
+from arkham_shard_export.jobs.running.workers import WorkerPool
+from arkham_shard_export.jobs.table.rows import time_text, without_progress
+from arkham_shard_export.jobs.table.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
-from arkham_shard_export.jobs.workers import WorkerPool
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock

@@ -14,6 +14,9 @@ COLUMNS = (
     "id, format, target, status, created_at, started_at, completed_at, file_path, file_size, download_url, expires_at,"
     " error, filters, options, record_count, processing_time_ms, created_by, metadata"
 )
+SMALL, LARGE, HERE = "small", "large", "here"
+"""Lanes: what is done in a few seconds; what may take its time; what only a host can do, whose shards hold the records."""
+
 _OPTION_NAMES = {each.name for each in fields(ExportOptions)}
 
 

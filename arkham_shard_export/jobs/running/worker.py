@@ -1,6 +1,6 @@
 """The worker process: runs exports that its host hands it on stdin, and ends with its host.
 
-python -P -c "from arkham_shard_export.jobs.worker import main; main(1024)"
+python -P -c "from arkham_shard_export.jobs.running.worker import main; main(1024)"
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import IO
 
 from arkham_shard_export.children import own_stdout
 from arkham_shard_export.errors import Cancelled
-from arkham_shard_export.jobs.execution import execute
-from arkham_shard_export.jobs.messages import Answer, decode_run, encode
+from arkham_shard_export.jobs.running.execution import execute
+from arkham_shard_export.jobs.running.messages import Answer, decode_run, encode
 from arkham_shard_export.ports import system_clock
 
 NICENESS = 10
