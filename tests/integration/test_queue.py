@@ -29,6 +29,7 @@ LONG = {"target": "matrix", "format": "xlsx"}
 SHORT = {"target": "claims", "format": "json", "options": {"max_records": 10}}
 CANCELLED_WITHIN_SECONDS = 2.0
 END_SECONDS = 180.0
+WAITING = 300
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,37 @@ def test_entries_of_no_job_and_of_one_that_has_ended_disappear(fleet: Fleet) -> 
     until(lambda: not fleet.entries(), "the entries disappear")
     assert fleet.job(job_id) == before
     assert violations(fleet, [job_id], []) == []
+
+
+def test_the_queue_is_kept_although_many_jobs_wait(fleet: Fleet) -> None:
+    host = fleet.host()
+    fleet.ready()
+    for _ in range(WAITING):
+        post(host, SHORT)
+    fleet.query(
+        "INSERT INTO arkham_export_jobs (id, format, target, status, created_at) VALUES"
+        " ('by-hand', 'csv', 'claims', 'pending', '2026-01-01T00:00:00+00:00')"
+    )
+    fleet.worker()
+    until(lambda: [each for each in fleet.entries() if each["lock"] == "by-hand"], "it is entered")
+    assert fleet.open_jobs() > WAITING // 4
+    fleet.ended(END_SECONDS)
+
+
+def test_when_many_entries_wait_the_database_knows_how_many(fleet: Fleet) -> None:
+    fleet.host()
+    fleet.worker()
+    fleet.ready()
+    assert fleet.database_url is not None
+    with psycopg.connect(fleet.database_url, options=queue_schema.SEARCH_PATH) as connection:
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
+            " SELECT 'small', 'later', '{}', now() + interval '1 day' FROM generate_series(1, 300)"
+        )
+    known = (
+        f"SELECT reltuples >= 300 AS known FROM pg_class WHERE oid = '{SCHEMA}.procrastinate_jobs'::regclass"
+    )
+    until(lambda: fleet.query(known)[0]["known"], "the statistics are there")
 
 
 def test_a_job_is_taken_over_from_killed_workers_until_it_was_tried_often_enough(fleet: Fleet) -> None:

@@ -38,6 +38,12 @@ RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 UNCLAIMED_SECONDS = 60
 """An entry that was begun so long ago, while its job is still pending, was forgotten by its worker."""
 _IN_DOUBT_SECONDS = 5
+_ANALYZE = """DO $$ BEGIN
+    IF (SELECT count(*) = 200 FROM (SELECT FROM procrastinate_jobs WHERE status = 'todo' LIMIT 200) AS waiting) THEN
+        ANALYZE procrastinate_jobs;
+    END IF;
+END $$"""
+"""By the statistics of an empty queue, each look for an entry would read all of those that wait."""
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +104,8 @@ class PostgresQueue:
         )
         self._app.job_manager = _Entries(self._app.connector)
         self._export = self._app.task(name="export", retry=_Strategy())(self._run)
-        keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING)(self._keep)
+        # Before all jobs that wait, or nobody would take over what a dead worker has left until they are done.
+        keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING, priority=1)(self._keep)
         # The sixth field is that of seconds.
         self._app.periodic(cron=f"* * * * * */{min(30, max(1, round(settings.heartbeat_seconds)))}")(keep)
         self._workers: list[Worker] = []
@@ -174,6 +181,7 @@ class PostgresQueue:
                     await manager.retry_job(entry)
                 else:
                     await manager.finish_job(entry, jobs.Status.FAILED, delete_job=True)
+        await self._app.connector.execute_query_async(_ANALYZE)
         for job_id, lane in await self._state.without_entry(_IN_DOUBT_SECONDS):
             log.warning("Export job %s had no entry in the queue; it is entered again.", job_id)
             await self.put(job_id, lane)
