@@ -8,19 +8,29 @@ from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from arkham_shard_export.api_errors import TooLarge, error_response, limited, problem_of, response_of
-from arkham_shard_export.errors import ExportError, ServiceUnavailable
-from arkham_shard_export.jobs.files import MEDIA_TYPES, extension_of
-from arkham_shard_export.jobs.listing import Scope
+from arkham_shard_export.api_downloads import download_response
+from arkham_shard_export.api_errors import (
+    RETRY_SECONDS,
+    TooLarge,
+    error_response,
+    limited,
+    problem_of,
+    response_of,
+)
+from arkham_shard_export.errors import ExportError, NotAllowed, ServiceUnavailable
+from arkham_shard_export.jobs.operating.health import UNAVAILABLE, health_of, health_without
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, MAX_PREVIEW, JobService, job_fields
+from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.settings import Settings
+
+START_SECONDS = 0.2
+"""How long a look at the whole waits for a service that is just being started."""
 
 
 class JobBody(BaseModel):
@@ -34,6 +44,12 @@ class JobBody(BaseModel):
     options: dict[str, Any] | None = None
 
 
+class NewJobBody(JobBody):
+    """`retention_hours` is how long the file is kept; 0 keeps it, where that is allowed."""
+
+    retention_hours: float | None = None
+
+
 class PreviewBody(JobBody):
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
 
@@ -45,7 +61,7 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        body = PreviewBody if self.path.endswith("/preview") else JobBody
+        body = PreviewBody if self.path.endswith("/preview") else NewJobBody
         fields = tuple(body.model_fields)
 
         async def handler(request: Request) -> Response:
@@ -76,15 +92,23 @@ class Caller:
         self.created_by = str(user.id) if user is not None else "system"
 
 
-async def caller_of(request: Request) -> Caller:
-    """The caller; where there are users, each sees the jobs of their own, unless their role is admin."""
+def shard_of(request: Request) -> Any:
     shard = getattr(request.app.state, "export_shard", None)
     if shard is None:
         raise ServiceUnavailable("export", "The export shard is switched off in this host.")
-    service = await shard.service()
+    return shard
+
+
+def owner_of(request: Request) -> str | None:
+    """Where there are users, each sees the jobs of their own, unless their role is admin."""
     user = getattr(request.state, "user", None)
-    owner = None if user is None or getattr(user, "role", None) == "admin" else str(user.id)
-    return Caller(service, shard.scope(owner), user)
+    return None if user is None or getattr(user, "role", None) == "admin" else str(user.id)
+
+
+async def caller_of(request: Request) -> Caller:
+    shard = shard_of(request)
+    service = await shard.service()
+    return Caller(service, shard.scope(owner_of(request)), getattr(request.state, "user", None))
 
 
 async def get_count(request: Request, status: str = ExportStatus.PENDING.value) -> dict[str, int]:
@@ -108,7 +132,7 @@ async def get_jobs(
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
-async def post_job(request: Request, body: JobBody) -> JSONResponse:
+async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     caller = await caller_of(request)
     job = await caller.service.create(
         body.format,
@@ -117,6 +141,7 @@ async def post_job(request: Request, body: JobBody) -> JSONResponse:
         body.options,
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
+        retention_hours=body.retention_hours,
     )
     return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
 
@@ -132,14 +157,11 @@ async def delete_job(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-async def download(request: Request, job_id: str) -> FileResponse:
+async def download(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
-    job, path, name = await caller.service.file_of(job_id, caller.scope)
-    # The later parts of a download that is fetched in parts are no downloads of their own.
-    first = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
-    told = BackgroundTask(caller.service.downloaded, job) if first else None
-    media_type = MEDIA_TYPES.get(extension_of(path.name))
-    return FileResponse(path, media_type=media_type, filename=name, background=told)
+    job, stored, name = await caller.service.file_of(job_id, caller.scope)
+    sha256 = job.metadata.get("sha256")
+    return download_response(request, stored, name, sha256, lambda: caller.service.downloaded(job))
 
 
 async def get_formats(request: Request) -> list[dict[str, Any]]:
@@ -172,11 +194,38 @@ async def get_stats(request: Request) -> dict[str, Any]:
     return {**statistics, "oldest_pending_job": None if oldest is None else oldest.isoformat()}
 
 
+async def get_health(request: Request) -> JSONResponse:
+    operator = False
+    try:
+        shard = shard_of(request)
+        operator = shard.scope(owner_of(request)) == EVERYTHING
+        service = await shard.service_within(START_SECONDS)
+        health = await health_of(service.watch)
+    except ServiceUnavailable as error:
+        health = health_without(error)
+    body = health.body(operator)
+    if health.status != UNAVAILABLE:
+        return JSONResponse(body)
+    detail = next(each.detail for each in health.checks.values() if each.detail is not None)
+    return JSONResponse({**body, "detail": detail}, 503, {"Retry-After": str(RETRY_SECONDS[503])})
+
+
+async def get_metrics(request: Request) -> Response:
+    shard = shard_of(request)
+    if shard.scope(owner_of(request)) != EVERYTHING:
+        raise NotAllowed(
+            "Metrics are over all tenants and users: only an admin without a tenant may see them."
+        )
+    service = await shard.service_within(START_SECONDS)
+    text, media_type = await service.metrics.scraped(request.headers.get("accept", ""), shard.version)
+    return Response(text, media_type=media_type)
+
+
 _Endpoint = Callable[..., Awaitable[Any]]
 
 
 def create_router(in_schema: bool = True) -> APIRouter:
-    """The ten routes. A host that includes them twice takes the second time without schema."""
+    """The routes. A host that includes them twice takes the second time without schema."""
     limit = Settings.from_environment().max_body_bytes
     route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
     router = APIRouter(
@@ -189,14 +238,23 @@ def create_router(in_schema: bool = True) -> APIRouter:
         ("GET", "/jobs/{job_id}", get_job),
         ("DELETE", "/jobs/{job_id}", delete_job),
         ("GET", "/jobs/{job_id}/download", download),
+        ("HEAD", "/jobs/{job_id}/download", download),
         ("GET", "/formats", get_formats),
         ("GET", "/targets", get_targets),
         ("POST", "/preview", post_preview),
         ("GET", "/stats", get_stats),
+        ("GET", "/health", get_health),
+        ("GET", "/metrics", get_metrics),
     )
     for method, path, endpoint in routes:
         status = {"POST /jobs": 201, "DELETE /jobs/{job_id}": 204}.get(f"{method} {path}", 200)
         router.add_api_route(
-            path, endpoint, methods=[method], response_model=None, status_code=status, name=endpoint.__name__
+            path,
+            endpoint,
+            methods=[method],
+            response_model=None,
+            response_class=PlainTextResponse if endpoint is get_metrics else JSONResponse,
+            status_code=status,
+            name=endpoint.__name__,
         )
     return router

@@ -17,18 +17,24 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
+    NotAllowed,
     ServiceUnavailable,
     SourceFailed,
+    StoreFull,
+    TooManyJobs,
 )
 
-RETRY_SECONDS = 5
+RETRY_SECONDS = {429: 10, 503: 5, 507: 300}
 MAX_SHOWN = 200
 STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
     JobNotFound: 404,
     JobNotCompleted: 400,
+    NotAllowed: 403,
     FileExpired: 410,
     FileMissing: 404,
+    TooManyJobs: 429,
+    StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,
 }
@@ -81,7 +87,7 @@ def error_response(
 
 def response_of(error: ExportError) -> JSONResponse:
     status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None
     return error_response(status, str(error), problems, headers)
 

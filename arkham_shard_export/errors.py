@@ -3,9 +3,12 @@
 ExportError
 ├── InvalidRequest          the request names something unknown, wrong or unsupported
 ├── JobNotFound             no such job for this caller
+├── NotAllowed              the caller may not see this
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
+├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
 │   ├── DatabaseGone        the connection was lost or cannot be had; another try may succeed
@@ -38,12 +41,15 @@ __all__ = [
     "InvalidRequest",
     "JobNotCompleted",
     "JobNotFound",
+    "NotAllowed",
     "ServiceUnavailable",
     "SnapshotBusy",
     "SourceChanged",
     "SourceFailed",
     "SourceRefused",
     "StoreFailed",
+    "StoreFull",
+    "TooManyJobs",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -88,6 +94,10 @@ class JobNotFound(ExportError):
         super().__init__("There is no export job with this id. GET /api/export/jobs lists the jobs.")
 
 
+class NotAllowed(ExportError):
+    """The caller may not see what is over all tenants and users."""
+
+
 class JobNotCompleted(ExportError):
     """The job has no file: it has not ended, or ended without one."""
 
@@ -98,6 +108,14 @@ class FileExpired(ExportError):
 
 class FileMissing(ExportError):
     """The job completed but its file is no longer in the store."""
+
+
+class TooManyJobs(ExportError):
+    """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class StoreFull(ExportError):
+    """The store has no room for another export: its disk or its quota is nearly used up."""
 
 
 class ServiceUnavailable(ExportError):

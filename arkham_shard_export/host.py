@@ -15,6 +15,7 @@ from arkham_shard_export.ports import Database, Events, Parameters
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
+from arkham_shard_export.store_location import FolderLocation, StoreLocation
 
 WARNING_SECONDS = 10.0
 
@@ -84,12 +85,12 @@ class Host:
             return None
         return PostgresLocation(url)
 
-    def store_root(self, settings: Settings) -> Path:
+    def store_location(self, settings: Settings) -> StoreLocation:
         """Where files go: as set, in the host's storage, or in a private folder of this user."""
-        if settings.store_dir is not None:
-            return settings.store_dir
+        if settings.store is not None:
+            return settings.store
         base = getattr(self.service("storage"), "base_path", None)
-        return Path(base) / "exports" if base is not None else private_folder()
+        return FolderLocation(str(Path(base) / "exports" if base is not None else private_folder()))
 
     def _url(self) -> str:
         return str(getattr(getattr(self._frame, "config", None), "database_url", None) or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, Protocol
@@ -48,3 +49,9 @@ class Sink(Output, Protocol):
 def system_clock() -> datetime:
     """The one clock of the running program."""
     return datetime.now(UTC)
+
+
+def steady_seconds() -> float:
+    """Seconds that pass while the machine sleeps too, and that nobody sets."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(boot) if boot is not None else time.monotonic()

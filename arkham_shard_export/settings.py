@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
+from arkham_shard_export.store_location import StoreLocation, store_location
+
 T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS = ("text", "json")
 
 
 def default_concurrency() -> int:
@@ -28,7 +32,13 @@ class Settings:
     concurrency: int = default_concurrency()
     processes: int = default_processes()
     retention_hours: float = 24.0
-    store_dir: Path | None = None
+    max_retention_hours: float = 720.0
+    sweep_seconds: float = 60.0
+    store_quota_mib: int = 0
+    min_free_mib: int = 256
+    max_active_per_user: int = 100
+    max_active_per_tenant: int = 1000
+    store: StoreLocation | None = None
     max_attempts: int = 3
     worker_memory_mib: int = 1024
     job_timeout_seconds: float = 21_600.0
@@ -36,17 +46,31 @@ class Settings:
     heartbeat_seconds: float = 10.0
     max_body_bytes: int = 1_048_576
     poll_seconds: float = 5.0
+    log_level: str = "INFO"
+    log_format: str = "text"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; a value that cannot be used raises ValueError naming the variable."""
+        retention_hours = _read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000)
         return cls(
             concurrency=_read(environment, "ARKHAM_EXPORT_CONCURRENCY", int, 0, default_concurrency()),
             processes=_read(environment, "ARKHAM_EXPORT_PROCESSES", int, 1, default_processes(), most=64),
-            retention_hours=_read(environment, "ARKHAM_EXPORT_RETENTION_HOURS", float, 0, 24.0, most=876_000),
-            store_dir=Path(environment["ARKHAM_EXPORT_DIR"])
-            if environment.get("ARKHAM_EXPORT_DIR")
-            else None,
+            retention_hours=retention_hours,
+            max_retention_hours=_read(
+                environment,
+                "ARKHAM_EXPORT_MAX_RETENTION_HOURS",
+                float,
+                0,
+                max(720.0, retention_hours) if retention_hours else 0.0,
+                most=876_000,
+            ),
+            sweep_seconds=_read(environment, "ARKHAM_EXPORT_SWEEP_SECONDS", float, 0.05, 60.0, most=86_400),
+            store_quota_mib=_read(environment, "ARKHAM_EXPORT_STORE_QUOTA_MIB", int, 0, 0),
+            min_free_mib=_read(environment, "ARKHAM_EXPORT_MIN_FREE_MIB", int, 0, 256),
+            max_active_per_user=_read(environment, "ARKHAM_EXPORT_MAX_ACTIVE_PER_USER", int, 0, 100),
+            max_active_per_tenant=_read(environment, "ARKHAM_EXPORT_MAX_ACTIVE_PER_TENANT", int, 0, 1000),
+            store=store_location(named) if (named := environment.get("ARKHAM_EXPORT_STORE")) else None,
             max_attempts=_read(environment, "ARKHAM_EXPORT_MAX_ATTEMPTS", int, 1, 3),
             worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 256, 1024),
             job_timeout_seconds=_read(environment, "ARKHAM_EXPORT_JOB_TIMEOUT_SECONDS", float, 0, 21_600.0),
@@ -56,6 +80,8 @@ class Settings:
             ),
             max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
             poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
+            log_level=_choose(environment, "ARKHAM_EXPORT_LOG_LEVEL", LOG_LEVELS, "INFO"),
+            log_format=_choose(environment, "ARKHAM_EXPORT_LOG_FORMAT", LOG_FORMATS, "text"),
         )
 
 
@@ -77,3 +103,14 @@ def _read(
     if not least <= value <= most:  # type: ignore[operator]
         raise ValueError(f"{name}={text!r} must be from {least:g} to {most:g}; the default is {default}.")
     return value
+
+
+def _choose(environment: Mapping[str, str], name: str, valid: Sequence[str], default: str) -> str:
+    """One of `valid`, whatever its case."""
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    for each in valid:
+        if each.lower() == text.lower():
+            return each
+    raise ValueError(f"{name}={text!r} must be one of {', '.join(valid)}; the default is {default}.")

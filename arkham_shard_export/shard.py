@@ -20,8 +20,10 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.host import Host
-from arkham_shard_export.jobs.listing import Scope
+from arkham_shard_export.jobs.filestores import open_store
+from arkham_shard_export.jobs.operating.watching import Flight
 from arkham_shard_export.jobs.service import JobService
+from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,
@@ -31,7 +33,7 @@ from arkham_shard_export.models import (
     FormatInfo,
     TargetInfo,
 )
-from arkham_shard_export.ports import system_clock
+from arkham_shard_export.ports import steady_seconds, system_clock
 from arkham_shard_export.schema import Target
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.custom import RecordSource
@@ -88,6 +90,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._refused: ServiceUnavailable | None = None
         self._refused_at = 0.0
         self._trying: asyncio.Task[None] | None = None
+        self._looking = Flight(self.service, "arkham-export-look")
         self._sources: dict[str, Target | RecordSource] = {}
 
     # Life in the host
@@ -122,6 +125,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         if self._trying is not None:
             self._trying.cancel()
             await asyncio.gather(self._trying, return_exceptions=True)
+        self._looking.stop()
         async with self._starting:
             service, self._service = self._service, None
             self._host = None
@@ -157,6 +161,16 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
                     raise
             return self._service
 
+    async def service_within(self, seconds: float) -> JobService:
+        """As `service`, but ServiceUnavailable where a start takes longer; it goes on."""
+        if self._service is not None:
+            return self._service
+        try:
+            return await self._looking.answer(seconds)
+        except TimeoutError:
+            reason = "Exports are being started and wait for the host's database; try again in a moment."
+            raise self._refused or ServiceUnavailable("database", reason) from None
+
     async def _started(self) -> JobService:
         host = self._host
         if host is None:
@@ -169,9 +183,10 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             events,
             dialect,
             await host.location(database, dialect),
-            host.store_root(settings),
+            open_store(host.store_location(settings)),
             settings,
             system_clock,
+            steady_seconds,
         )
         service.sources.registered = self._sources
         try:
@@ -208,11 +223,18 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         filters: dict[str, Any] | None = None,
         options: ExportOptions | dict[str, Any] | None = None,
         created_by: str = "system",
+        retention_hours: float | None = None,
     ) -> ExportJob:
         """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
         service = await self.service()
         return await service.create(
-            format, target, filters, options, created_by=created_by, tenant_id=self._tenant_id()
+            format,
+            target,
+            filters,
+            options,
+            created_by=created_by,
+            tenant_id=self._tenant_id(),
+            retention_hours=retention_hours,
         )
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from arkham_shard_export.jobs import queue_schema
+from arkham_shard_export.jobs.queues import schema as queue_schema
 from arkham_shard_export.standalone.seed import seed_postgres
 from benchmarks.databases import Databases
 from benchmarks.fleet import Fleet, until
@@ -37,7 +37,7 @@ END_SECONDS = 600.0
 _NO_OP = """
 import asyncio, logging, sys
 import procrastinate
-from arkham_shard_export.jobs.queue_schema import SEARCH_PATH
+from arkham_shard_export.jobs.queues.schema import SEARCH_PATH
 
 async def main(url, places):
     connector = procrastinate.PsycopgConnector(

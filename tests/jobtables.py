@@ -76,12 +76,14 @@ async def fill(recording: Recording, rows: int, analyze: bool) -> None:
         created = "strftime('%Y-%m-%dT%H:%M:%S', 1577836800 + i * 60, 'unixepoch')"
     await recording.service.execute(
         "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, record_count, file_size,"
-        f" processing_time_ms, created_by, tenant_id) {recursion}"
+        f" processing_time_ms, created_by, tenant_id, file_path, expires_at) {recursion}"
         " SELECT 'old-' || CAST(i AS TEXT), CASE i % 5 WHEN 0 THEN 'csv' WHEN 1 THEN 'pdf' ELSE 'json' END,"
         " CASE i % 3 WHEN 0 THEN 'claims' WHEN 1 THEN 'documents' ELSE 'graph' END,"
         " CASE WHEN i % 10 = 3 OR (i <= 50 AND i % 5 = 0) THEN 'failed' WHEN i % 10 = 4 THEN 'cancelled'"
         f" ELSE 'completed' END, {created} || '.000000+00:00', 10, 1000, 5.0,"
-        f" 'user-' || CAST(i % 50 AS TEXT), CASE WHEN i % 4 = 0 THEN {tenant} END FROM {numbers}"
+        f" 'user-' || CAST(i % 50 AS TEXT), CASE WHEN i % 4 = 0 THEN {tenant} END,"
+        " CASE WHEN i % 10 IN (0, 1, 2, 5, 6, 7, 8, 9) AND NOT (i <= 50 AND i % 5 = 0)"
+        f" THEN 'undated/old-' || CAST(i AS TEXT) || '.1.json' END, {created} || '.000000+00:00' FROM {numbers}"
     )
     if analyze:
         await recording.service.execute("ANALYZE arkham_export_jobs")

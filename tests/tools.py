@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+
+from arkham_shard_export.jobs.files import MARKER
 
 
 def needed(program: str, package: str) -> str:
@@ -22,3 +25,8 @@ def needed(program: str, package: str) -> str:
 def seeded_records(default: int) -> int:
     """Records of each target, by ARKHAM_TEST_RECORDS."""
     return int(os.environ.get("ARKHAM_TEST_RECORDS", default))
+
+
+def stored_files(folder: Path) -> list[str]:
+    """Names of all files below a folder, without the one that every store has."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != MARKER)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -22,20 +23,26 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.embedded import EmbeddedQueue
-from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
+from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
 from arkham_shard_export.jobs.inventory import Inventory
-from arkham_shard_export.jobs.lanes import Lanes
-from arkham_shard_export.jobs.lease import Lease
-from arkham_shard_export.jobs.listing import Scope
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.outbox import Outbox
-from arkham_shard_export.jobs.planner import Planner
-from arkham_shard_export.jobs.publisher import Publisher
-from arkham_shard_export.jobs.rows import json_text, time_text, without_progress
-from arkham_shard_export.jobs.runs import Runs
+from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
+from arkham_shard_export.jobs.leading.publisher import Publisher
+from arkham_shard_export.jobs.leading.sweeper import Sweeper
+from arkham_shard_export.jobs.operating.metrics import Metrics
+from arkham_shard_export.jobs.operating.watching import Watch
+from arkham_shard_export.jobs.queues.embedded import EmbeddedQueue
+from arkham_shard_export.jobs.queues.lanes import Lanes
+from arkham_shard_export.jobs.running.endings import cancelled
+from arkham_shard_export.jobs.running.planner import Planner
+from arkham_shard_export.jobs.running.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
     ExportFilter,
@@ -46,7 +53,7 @@ from arkham_shard_export.models import (
     ExportTarget,
 )
 from arkham_shard_export.pipeline import Preview
-from arkham_shard_export.ports import Clock, Database, Events
+from arkham_shard_export.ports import Clock, Database, Events, steady_seconds
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect
 from arkham_shard_export.sources.location import Location, PostgresLocation
@@ -57,12 +64,17 @@ MAX_PREVIEW = 100
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+log = logging.getLogger(__name__)
+
+STORE_FACT = "store"
 HOST_LEASE = "host"
 """Its holder delivers events, sweeps the store and, without PostgreSQL, runs jobs."""
 
 
 class Queue(Protocol):
     """Decides when and where stored jobs run."""
+
+    engine: str
 
     async def start(self) -> None: ...
 
@@ -95,15 +107,16 @@ class JobService:
         events: Events | None,
         dialect: Dialect,
         location: Location | None,
-        store_root: Path,
+        files: FileStore,
         settings: Settings,
         clock: Clock,
+        steady: Callable[[], float] = steady_seconds,
     ) -> None:
         self._database = database
         self._dialect = dialect
         self._clock = clock
-        self.jobs = JobStore(database, dialect, clock)
-        self.files = FileStore(store_root)
+        self.jobs = JobStore(database, dialect)
+        self.files = files
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
         self._settings = settings
@@ -116,29 +129,68 @@ class JobService:
             self.publisher = Publisher(self._outbox, self._lease, events)
             self._telling.then = self.publisher.wake
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
+        self._records = FileRecords(database)
+        self.sweeper = Sweeper(
+            self._records,
+            self.files,
+            self._lease,
+            self._telling,
+            ClockWatch(database, dialect, clock, steady),
+            clock,
+            settings.sweep_seconds,
+        )
+        self._admission = Admission(self.jobs, self.files, settings)
         self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
         self.queue = self._queue()
+        self.watch = Watch(database, dialect, self.queue, self._outbox, self._lease, self.files, clock)
+        self.metrics = Metrics(self.watch, self.runs.running)
+        if self.publisher is not None:
+            self.publisher.heard = self.metrics.heard
 
     def _queue(self) -> Queue:
         """Procrastinate where the jobs lie in a PostgreSQL that we can reach, or else a queue of this process alone."""
         location = self.sources.location
         if isinstance(location, PostgresLocation) and importlib.util.find_spec("procrastinate"):
-            from arkham_shard_export.jobs.queue import PostgresQueue
+            from arkham_shard_export.jobs.queues.postgres import PostgresQueue
+            from arkham_shard_export.jobs.queues.state import QueueState
 
             here = self.publisher is not None
-            return PostgresQueue(location.url, self.jobs, self.runs, self._settings, here=here)
+            state = QueueState(self._database, self._clock)
+            return PostgresQueue(location.url, state, self.runs, self._settings, here=here)
         return EmbeddedQueue(self.jobs, self.runs, self._lease, self._settings)
 
     async def start(self) -> None:
         """Begin to serve and to work; ServiceUnavailable where the database or the store is not there."""
-        self.files.prepare()
+        await self.files.prepare()
         await migrate(self._database, self._dialect)
+        await self._agree_on_the_store()
         if self.publisher is not None:
             self.publisher.start()
+            self.sweeper.start()
         await self.queue.start()
+
+    async def _agree_on_the_store(self) -> None:
+        """A worker whose files no host can find must not work; what hosts use is right."""
+        used, known = await self.files.identify(), await self._records.fact(STORE_FACT)
+        if known == used:
+            return
+        if self.publisher is not None:
+            if known is not None:
+                log.warning(
+                    "The export store is now %s; files of another store are lost.", self.files.describe()
+                )
+            await self._records.state_fact(STORE_FACT, used)
+        elif known is not None:
+            raise ServiceUnavailable(
+                "storage",
+                f"The store {self.files.describe()} is not the one that the hosts use; "
+                "set ARKHAM_EXPORT_STORE to theirs.",
+            )
 
     async def stop(self) -> None:
         """Take no more jobs, hand running ones back, deliver what there is to tell, and let another host lead."""
+        self.watch.stop()
+        await self.sweeper.stop()
         await self.queue.stop()
         if self.publisher is not None:
             await self.publisher.stop()
@@ -154,10 +206,16 @@ class JobService:
         *,
         created_by: str,
         tenant_id: str | None,
+        retention_hours: object = None,
     ) -> ExportJob:
-        """Store a pending job and announce it; it runs as soon as there is room. InvalidRequest lists what is wrong."""
+        """Store a pending job; it runs as soon as there is room. InvalidRequest lists what is wrong.
+
+        TooManyJobs and StoreFull refuse it for now. The file is kept for `retention_hours` once it is there.
+        """
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
+        hours = self._admission.retention_hours(retention_hours)
+        await self._admission.admit(created_by, tenant_id)
         job = ExportJob(
             id=str(uuid4()),
             format=request.format,
@@ -166,6 +224,7 @@ class JobService:
             filters=request.given_filters,
             options=request.options,
             created_by=created_by,
+            metadata={} if retention_hours is None else {"retention_hours": hours},
         )
         await self.jobs.insert(job, tenant_id, lane)
         self._telling.changed(job, tenant_id, "pending", lane=lane)
@@ -199,20 +258,10 @@ class JobService:
     async def cancel(self, job_id: str, scope: Scope) -> ExportJob:
         """Cancel a pending or running job; a finished one stays as it is. Returns when the work has stopped."""
         job = await self.get(job_id, scope)
-        if job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING):
-            token = uuid4().hex
-            changes = {
-                "completed_at": time_text(self._clock()),
-                "metadata": json_text(without_progress(job.metadata)),
-            }
-            try:
-                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
-            except ServiceUnavailable:
-                # The change may have been made although its result was not seen; the token tells.
-                ended = await self.jobs.finish(job_id, None, token, ExportStatus.CANCELLED, changes)
-            if ended:
-                self._telling.changed(job, scope.tenant_id, "cancelled")
-                await self.runs.end_lost(job_id)
+        unended = job.status in (ExportStatus.PENDING, ExportStatus.PROCESSING)
+        if unended and await cancelled(self.jobs, job, self._clock()):
+            self._telling.changed(job, scope.tenant_id, "cancelled")
+            await self.runs.end_lost(job_id)
         return await self.get(job_id, scope)
 
     async def preview(
@@ -227,7 +276,7 @@ class JobService:
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         return await self.inventory.preview(request, chosen, records)
 
-    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, Path, str]:
+    async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, StoredObject, str]:
         """The job, its file and the name to download it under; says why where there is none."""
         job = await self.get(job_id, scope)
         if job.status is not ExportStatus.COMPLETED:
@@ -240,11 +289,11 @@ class JobService:
             )
         if job.file_path is None:
             raise FileMissing("This job has no file in the store; run the export again.")
-        path = self.files.locate(job.file_path)
+        stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job.target, job.created_at or self._clock(), job.id, extension_of(path.name)
+            job.target, job.created_at or self._clock(), job.id, extension_of(stored.name)
         )
-        return job, path, name
+        return job, stored, name
 
     def expired(self, job: ExportJob) -> bool:
         return job.expires_at is not None and job.expires_at <= self._clock()

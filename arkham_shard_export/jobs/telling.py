@@ -33,9 +33,17 @@ class Telling:
             "by": job.created_by,
             **facts,
         }
+        self._line(level, status, pairs)
+
+    def _line(self, level: int, change: str, pairs: dict[str, Any]) -> None:
         text = " ".join(f"{name}={_shown(value)}" for name, value in pairs.items())
-        log.log(level, "export job %s %s", status, text, extra={"export": {"status": status, **pairs}})
+        log.log(level, "export job %s %s", change, text, extra={"export": {"change": change, **pairs}})
         self.then()
+
+    def file_removed(self, job_id: str, tenant_id: str | None, path: str, reason: str) -> None:
+        """One line for a file that is no longer in the store."""
+        pairs = {"job": job_id, "tenant": tenant_id or "-", "file": path, "reason": reason}
+        self._line(logging.INFO, "file removed", pairs)
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from arkham_shard_export.pipeline import export_to_store
 request = check_request("json", TARGETS["claims"], {"status": "disputed"}, {})
+store = FolderLocation("exports")
 stored = export_to_store(request, open_records, store, "2026-11-22", "my-export", clock=system_clock)
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats import writer_class
@@ -16,11 +15,13 @@ from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import PORTIONED_FROM, Adjustments, Helpers, Source
 from arkham_shard_export.schema import Target
-from arkham_shard_export.sinks.file import DISK_FULL, DISK_FULL_REASON, FileSink, StoredFile
+from arkham_shard_export.sinks.hashed import DISK_FULL, DISK_FULL_REASON, StoredFile
+from arkham_shard_export.sinks.opening import open_sink
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
+from arkham_shard_export.store_location import StoreLocation
 
 OpenSource = Callable[[Adjustments, Check], Source]
 """Opens the records; a source that waits for others calls the check meanwhile, which raises to end the export."""
@@ -89,7 +90,7 @@ def source_of(
 def export_to_store(
     request: ExportRequest,
     open_records: OpenSource,
-    store: Path,
+    store: StoreLocation,
     folder: str,
     stem: str,
     *,
@@ -99,7 +100,7 @@ def export_to_store(
 ) -> StoredExport:
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
-    with _disk_full_told(), FileSink(store, folder, stem) as sink:
+    with _disk_full_told(), open_sink(store, folder, stem) as sink:
         with closing(open_records(adjustments, check)) as source:
             outcome = export(
                 request,
@@ -111,7 +112,12 @@ def export_to_store(
                 check=check,
             )
         check()
-        return StoredExport(outcome, sink.commit(outcome.file_extension))
+
+        def between() -> None:
+            check()
+            progress("storing", outcome.record_count, outcome.record_count)
+
+        return StoredExport(outcome, sink.commit(outcome.file_extension, between))
 
 
 @contextmanager

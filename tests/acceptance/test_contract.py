@@ -30,6 +30,7 @@ from arkham_shard_export.models import ExportFilter, ExportJob, ExportOptions, E
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, arkhamframe, standalone
+from tests.tools import stored_files
 
 NONE = type(None)
 ALL = ["documents", "entities", "claims", "timeline", "graph", "matrix"]
@@ -208,7 +209,7 @@ def single(
     request: pytest.FixtureRequest, tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningHost]:
     """A fresh host that runs one job at a time: none is so small that it may pass by another."""
-    monkeypatch.setattr("arkham_shard_export.jobs.lanes.SMALL_RECORDS", -1)
+    monkeypatch.setattr("arkham_shard_export.jobs.queues.lanes.SMALL_RECORDS", -1)
     with own_host(request.param, tmp_path, postgres_server) as host:
         yield host
 
@@ -801,7 +802,7 @@ def test_a_failed_job_says_why_and_tells_it_once(single: RunningHost) -> None:
         assert internal not in job["error"]
     assert TIME.fullmatch(job["completed_at"])
     assert [job[name] for name in ("file_path", "file_size", "download_url", "expires_at")] == [None] * 4
-    assert [path for path in store_of(single).rglob("*") if path.is_file()] == []
+    assert stored_files(store_of(single)) == []
     events = until(lambda: len(found := of_job(single, job_id)) >= 3 and found)
     assert checked(events) == ["export.job.created", "export.job.started", "export.job.failed"]
     assert events[-1]["payload"]["error"] == job["error"]
@@ -1084,7 +1085,15 @@ def test_the_manifest_has_the_contracts_fields() -> None:
     assert manifest["ui"]["has_custom_ui"] is True
 
 
-def test_the_host_shows_pending_jobs_as_the_shards_badge(frame_host: RunningHost) -> None:
+def test_the_host_shows_pending_jobs_as_the_shards_badge(
+    tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arkham_shard_export.jobs.queues.lanes.SMALL_RECORDS", -1)
+    with own_host("arkhamframe", tmp_path, postgres_server) as frame_host:
+        _badge_of_pending_jobs(frame_host)
+
+
+def _badge_of_pending_jobs(frame_host: RunningHost) -> None:
     def badge() -> object:
         return frame_host.client.get("/api/frame/badges").json()["export"]
 
@@ -1165,7 +1174,7 @@ def test_initializing_a_running_shard_again_keeps_one_runner(frame_host: Running
     assert frame_host.events_of(job["id"]).count("export.job.started") == 1
 
 
-def test_the_description_of_the_api_has_the_ten_routes_and_no_warnings(single: RunningHost) -> None:
+def test_the_description_of_the_api_has_the_twelve_routes_and_no_warnings(single: RunningHost) -> None:
     if single.name == "arkhamframe":
         loader = single.app.state.shard_loader
         single.run(loader.disable("export"))
@@ -1192,6 +1201,8 @@ def test_the_description_of_the_api_has_the_ten_routes_and_no_warnings(single: R
         ("get", "/api/export/targets"),
         ("post", "/api/export/preview"),
         ("get", "/api/export/stats"),
+        ("get", "/api/export/health"),
+        ("get", "/api/export/metrics"),
     }
 
 

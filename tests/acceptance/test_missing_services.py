@@ -26,7 +26,7 @@ GIB = 1 << 30
 
 
 def each_route(client: httpx.Client) -> dict[str, httpx.Response]:
-    paths = ("count", "jobs", "jobs/an-id", "jobs/an-id/download", "formats", "targets", "stats")
+    paths = ("count", "jobs", "jobs/an-id", "jobs/an-id/download", "formats", "targets", "stats", "health")
     answers = {f"GET {path}": client.get(f"/api/export/{path}") for path in paths}
     for path in ("jobs", "preview"):
         answers[f"POST {path}"] = client.post(f"/api/export/{path}", json=BODY)
@@ -54,7 +54,7 @@ def test_without_a_required_service_every_route_names_it_and_when_to_ask_again(
 ) -> None:
     with arkhamframe(tmp_path, postgres_url, without=[service]) as host:
         answers = each_route(host.client)
-        assert len(answers) == 10
+        assert len(answers) == 11
         for route, answer in answers.items():
             assert answer.status_code == 503, route
             detail = answer.json()["detail"]

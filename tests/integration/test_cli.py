@@ -174,6 +174,10 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     ran = run("serve", "--data", str(tmp_path), ARKHAM_EXPORT_CONCURRENCY="many")
     assert ran.returncode == 1
     assert b"ARKHAM_EXPORT_CONCURRENCY='many' is not a number" in ran.stderr
+    ran = run("serve", "--data", str(tmp_path), ARKHAM_EXPORT_STORE="gs://bucket")
+    assert ran.returncode == 1
+    assert b"ARKHAM_EXPORT_STORE='gs://bucket' cannot be used" in ran.stderr
+    assert b"s3://bucket/prefix" in ran.stderr
 
 
 def test_a_reader_that_has_seen_enough_ends_the_export_quietly(data_dir: Path) -> None:

@@ -21,7 +21,7 @@ def test_each_of_many_jobs_runs_once_in_one_of_many_processes(postgres_server: s
 def test_a_job_that_is_done_before_anyone_has_looked_costs_no_statement_for_its_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arkham_shard_export.jobs.progress.FIRST_NOTE_SECONDS", 30.0)
+    monkeypatch.setattr("arkham_shard_export.jobs.running.progress.FIRST_NOTE_SECONDS", 30.0)
     seed_sqlite(tmp_path, 20, targets=["claims"])
     with standalone(tmp_path) as host:
         service, told = host.frame.database, []

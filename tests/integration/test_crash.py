@@ -19,6 +19,7 @@ import pytest
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from tests.hosts import END_SECONDS, RunningHost, standalone
+from tests.tools import stored_files
 
 RECORDS = 12_000
 """So many matrices take seconds, which leaves time to look, to kill and to cancel."""
@@ -124,7 +125,7 @@ def test_a_job_runs_again_after_its_host_was_killed(start: Any) -> None:
     assert job["record_count"] == RECORDS
     document = json.loads(host.client.get(job["download_url"]).content)
     assert len({record["id"] for record in document["records"]}) == RECORDS
-    assert [path.name for path in files.rglob("*") if path.is_file()] == [f"{job_id}.2.json"]
+    assert stored_files(files) == [f"{job_id}.2.json"]
     host.end(signal.SIGTERM)
     assert host.process.returncode in (0, -signal.SIGTERM)
 
@@ -134,10 +135,22 @@ def test_a_graceful_stop_hands_the_running_job_back(start: Any) -> None:
     job_id = host.client.post("/api/export/jobs", json={"format": "json", "target": "matrix"}).json()["id"]
     host.until(lambda: host.job(job_id)["status"] == "processing")
     host.end(signal.SIGTERM)
-    assert [path.name for path in files.rglob("*") if path.is_file()] == []
+    assert stored_files(files) == []
     host, _ = start()
     host.until(lambda: host.job(job_id)["status"] == "completed")
     assert host.job(job_id)["record_count"] == RECORDS
+
+
+def test_a_graceful_stop_lets_an_export_end_that_ends_within_the_grace_period(start: Any) -> None:
+    host, files = start(ARKHAM_EXPORT_GRACE_SECONDS="120")
+    job_id = host.client.post("/api/export/jobs", json={"format": "json", "target": "matrix"}).json()["id"]
+    waiting = host.client.post("/api/export/jobs", json={"format": "csv", "target": "matrix"}).json()["id"]
+    host.until(lambda: host.job(job_id)["status"] == "processing")
+    host.end(signal.SIGTERM)
+    assert f"{job_id}.1.json" in stored_files(files)
+    host, _ = start()
+    host.until(lambda: host.job(waiting)["status"] == "completed")
+    assert (host.job(job_id)["status"], host.job(job_id)["record_count"]) == ("completed", RECORDS)
 
 
 def until(condition: Any) -> None:
@@ -167,7 +180,7 @@ def test_a_job_whose_worker_was_killed_runs_again_in_another(tmp_path: Path) -> 
             "export.file.created",
             "export.job.completed",
         ]
-        files = [path.name for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        files = stored_files(tmp_path / "files")
         assert files == [f"{job_id}.2.json"]
 
 
@@ -192,7 +205,7 @@ def test_a_job_that_kills_every_worker_fails_and_says_so(
         assert "worker process" in job["error"]
         assert "2 times" in job["error"]
         assert host.events_of(job_id)[-1] == "export.job.failed"
-        assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert not stored_files(tmp_path / "files")
 
 
 def test_cancelling_stops_running_work_and_leaves_no_file(tmp_path: Path) -> None:
@@ -207,7 +220,7 @@ def test_cancelling_stops_running_work_and_leaves_no_file(tmp_path: Path) -> Non
         assert job["status"] == "cancelled"
         assert job["file_path"] is None
         assert host.client.get(f"/api/export/jobs/{job_id}/download").status_code == 400
-        assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert not stored_files(tmp_path / "files")
         assert host.events_of(job_id)[-1] == "export.job.cancelled"
         assert host.events_of(job_id).count("export.job.cancelled") == 1
         # The host goes on working.

@@ -34,6 +34,7 @@ from arkham_shard_export.sources.location import Location, PostgresLocation, Sql
 from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import create_statements, open_sqlite
+from arkham_shard_export.store_location import FolderLocation
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import END_SECONDS
 from tests.integration.crews import exported, in_portions
@@ -217,7 +218,8 @@ def store_export(
     def open_records(adjustments: Adjustments, _check: Callable[[], None]) -> TableSource:
         return open_source(request, TARGETS["claims"], location, adjustments, system_clock, 2)
 
-    export_to_store(request, open_records, store, "exports", "job", clock=system_clock, check=check)
+    where = FolderLocation(str(store))
+    export_to_store(request, open_records, where, "exports", "job", clock=system_clock, check=check)
 
 
 def midway(act: Callable[[], None]) -> Callable[[], None]:
@@ -406,6 +408,7 @@ from arkham_shard_export.pipeline.direct import export_directly
 from arkham_shard_export.sinks.stream import StreamSink
 from arkham_shard_export.sources import tables
 from arkham_shard_export.sources.location import SqliteLocation
+from arkham_shard_export.store_location import FolderLocation
 tables.PORTIONED_FROM = run.PORTIONED_FROM = 1
 tables.PORTION_ROWS = 100
 class Telling(run.Crew):

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from arkham_shard_export.jobs.messages import Progressed
+from arkham_shard_export.jobs.running.messages import Progressed
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from benchmarks.fleet import Fleet, Member, until

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from arkham_shard_export.jobs.listing import DEEP_OFFSET, EVERYTHING, Scope
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.listing import DEEP_OFFSET, EVERYTHING, Scope
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from tests.conftest import new_database
 from tests.jobtables import TENANT, Recording, database, fill
@@ -46,6 +47,9 @@ WALKED: dict[str, Call] = {
     "since": page(created_after=datetime(2020, 1, 2, tzinfo=UTC)),
     "of a common mix": page(status="completed", format="json"),
     "claiming": lambda store: store.pending(1),
+    "passing by": lambda store: store.pending(1, "small"),
+    "expiring": lambda store: FileRecords(store._database).expired(datetime(2020, 1, 1, tzinfo=UTC), 5),
+    "taking stock": lambda store: FileRecords(store._database).kept_files("old-5", 5),
     "running": lambda store: store.processing(),
     "one job": lambda store: store.get("old-7", OF_USER),
 }
@@ -79,7 +83,9 @@ def run(
             await migrate(recording, recording.dialect)
             await fill(recording, ROWS, analyze=kind != "sqlite" or bool(analyzed))
             await JobStore(recording, recording.dialect).insert(
-                ExportJob("waiting", "json", "claims", created_at=datetime(2026, 1, 1, tzinfo=UTC)), None
+                ExportJob("waiting", "json", "claims", created_at=datetime(2026, 1, 1, tzinfo=UTC)),
+                None,
+                "small",
             )
             yield recording
 

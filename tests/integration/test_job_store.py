@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
-from arkham_shard_export.jobs.listing import EVERYTHING
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import JobStore, StoredJob
+from arkham_shard_export.jobs.table.listing import EVERYTHING
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.store import JobStore, StoredJob
 from arkham_shard_export.models import ExportJob, ExportStatus
 from tests.jobtables import Recording, database
 

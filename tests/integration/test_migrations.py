@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arkham_shard_export.jobs.listing import EVERYTHING, Scope
-from arkham_shard_export.jobs.migrations import migrate
-from arkham_shard_export.jobs.store import JobStore
+from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
+from arkham_shard_export.jobs.table.migrations import migrate
+from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob
 from tests.jobtables import TENANT, Recording, database, totals
 

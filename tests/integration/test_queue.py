@@ -14,8 +14,8 @@ import httpx
 import psycopg
 import pytest
 
-from arkham_shard_export.jobs import queue_schema
-from arkham_shard_export.jobs.queue_schema import SCHEMA
+from arkham_shard_export.jobs.queues import schema as queue_schema
+from arkham_shard_export.jobs.queues.schema import SCHEMA
 from arkham_shard_export.standalone.seed import seed_postgres
 from benchmarks.fleet import Fleet, Member, alive, descendants, paused, until
 from benchmarks.verdict import expected_events, violations

@@ -21,6 +21,7 @@ from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from arkham_shard_export.standalone.tables import open_sqlite
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, arkhamframe, standalone
+from tests.tools import stored_files
 
 
 @pytest.fixture(params=["standalone", "arkhamframe"])
@@ -144,10 +145,11 @@ def test_annexes_stay_within_a_record_limit(small_host: RunningHost) -> None:
         assert {gap["before_event_id"], gap["after_event_id"]} <= ids
 
 
-def test_a_source_that_fails_midway_fails_the_job_and_leaves_no_file(
-    tmp_path: Path, postgres_url: str
+@pytest.mark.parametrize("attempts", ["1", "3"])
+def test_an_export_whose_connection_is_cut_runs_again_as_often_as_is_allowed(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch, attempts: str
 ) -> None:
-    """The database connection of a running export is cut."""
+    monkeypatch.setenv("ARKHAM_EXPORT_MAX_ATTEMPTS", attempts)
     seed_postgres(postgres_url, 8000)
     with standalone(tmp_path, postgres_url) as host:
         job_id = host.post("matrix", "json").json()["id"]
@@ -164,9 +166,17 @@ def test_a_source_that_fails_midway_fails_the_job_and_leaves_no_file(
                 assert time.monotonic() < deadline
             connection.execute(cut)
         job = host.wait(job_id)
+        files = stored_files(tmp_path / "files")
+        if attempts != "1":
+            assert (job["status"], job["record_count"]) == ("completed", 8000)
+            (before,) = job["metadata"]["history"]
+            assert before["attempt"] == 1
+            assert before["reason"].startswith("Reading the database failed")
+            assert files == [f"{job_id}.2.json"]
+            return
         assert job["status"] == "failed"
         assert job["error"].startswith("Reading the database failed")
-        assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert files == []
         assert host.client.get(f"/api/export/jobs/{job_id}/download").status_code == 400
 
 
@@ -182,7 +192,7 @@ def test_a_broken_table_fails_the_job_with_a_reason(tmp_path: Path) -> None:
         job = host.wait(host.post("claims", "csv").json()["id"])
         assert job["status"] == "failed"
         assert "malformed JSON" in job["error"]
-        assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+        assert not stored_files(tmp_path / "files")
 
 
 def by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,14 +13,22 @@ from arkham_shard_export.errors import Cancelled, Incomplete, SourceFailed, Stor
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.formats.csv import CsvWriter
 from arkham_shard_export.formats.json import JsonWriter
-from arkham_shard_export.jobs import execution, messages
-from arkham_shard_export.jobs.execution import execute
-from arkham_shard_export.jobs.messages import Completed, Failed, Progressed, Run, decode_answer, decode_run
+from arkham_shard_export.jobs.running import execution, messages
+from arkham_shard_export.jobs.running.execution import execute
+from arkham_shard_export.jobs.running.messages import (
+    Completed,
+    Failed,
+    Progressed,
+    Run,
+    decode_answer,
+    decode_run,
+)
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.pipeline import ExportRequest, StoredExport, check_request, export, export_to_store
 from arkham_shard_export.records import Adjustments, Batch, Row, Section, Skip
 from arkham_shard_export.schema import Column, Kind
 from arkham_shard_export.sources.location import PostgresLocation, SqliteLocation
+from arkham_shard_export.store_location import FolderLocation, S3Location, StoreLocation
 from arkham_shard_export.targets import TARGETS
 from tests.unit.memory import MOMENT, MemorySink, MemorySource, fixed_clock, section_of
 
@@ -38,7 +46,7 @@ def stored(
     return export_to_store(
         request or ExportRequest("json", "claims", {}, ExportOptions()),
         lambda _adjustments, _check: source,
-        store,
+        FolderLocation(str(store)),
         "2026-11-22",
         "job",
         clock=fixed_clock,
@@ -192,7 +200,9 @@ def test_a_source_that_cannot_be_opened_leaves_nothing(tmp_path: Path) -> None:
         raise SourceFailed("no such database")
 
     with pytest.raises(SourceFailed):
-        export_to_store(request(), refuse, tmp_path, "2026-11-22", "job", clock=fixed_clock)
+        export_to_store(
+            request(), refuse, FolderLocation(str(tmp_path)), "2026-11-22", "job", clock=fixed_clock
+        )
     assert left_in(tmp_path) == []
 
 
@@ -310,7 +320,7 @@ def executed(
     tell: Callable[[Progressed], None] = lambda _told: None,
     check: Callable[[], None] = lambda: None,
 ) -> Completed | Failed:
-    run = Run(request(), TARGETS["claims"], str(tmp_path), "2026-11-22", "job", None)
+    run = Run(request(), TARGETS["claims"], FolderLocation(str(tmp_path)), "2026-11-22", "job", None)
     return execute(run, fixed_clock, tell, check, lambda _adjustments, _check: source)
 
 
@@ -380,15 +390,16 @@ def test_progress_is_told_at_each_phase_and_else_only_now_and_then(
 @pytest.mark.parametrize(
     "location", [SqliteLocation("/x.db", {"a": "/é b.db"}), PostgresLocation("postgresql:///x")]
 )
+@pytest.mark.parametrize("store", [FolderLocation("/é"), S3Location("arkham", "a/b")])
 def test_a_run_survives_the_wire_for_every_target(
-    target: str, location: SqliteLocation | PostgresLocation
+    target: str, location: SqliteLocation | PostgresLocation, store: StoreLocation
 ) -> None:
     checked = check_request("csv", TARGETS[target], None, {"max_records": 2**63 - 1}, tenant_id="t")
-    run = Run(checked, TARGETS[target], "/store", "2026-11-22", "job.3", location, 2)
+    run = Run(checked, TARGETS[target], store, "2026-11-22", "job.3", location, 2)
     line = messages.encode(run)
     assert b"\n" not in line
     assert decode_run(line) == run
-    assert decode_run(line).location == location
+    assert (decode_run(line).location, decode_run(line).store) == (location, store)
 
 
 def test_every_answer_survives_the_wire(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ import sys
 for name in {(*OPTIONAL, "fastapi", "starlette", "arkham_frame")!r}:
     sys.modules[name] = None
 from arkham_shard_export.formats import specs
-import arkham_shard_export.pipeline.direct, arkham_shard_export.jobs.execution
+import arkham_shard_export.pipeline.direct, arkham_shard_export.jobs.running.execution
 assert [each.format for each in specs()]
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

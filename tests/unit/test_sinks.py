@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import io
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.errors import FileMissing, StoreFailed
-from arkham_shard_export.jobs.files import MEDIA_TYPES, FileStore, download_name, extension_of, stem_of
+from arkham_shard_export.jobs.files import MEDIA_TYPES, download_name, extension_of, folder_of, stem_of
+from arkham_shard_export.jobs.filestores.folder import FolderFile, FolderStore
 from arkham_shard_export.sinks import file as file_sink
 from arkham_shard_export.sinks.file import FileSink, part_name
 from arkham_shard_export.sinks.measure import MeasuringSink
@@ -204,17 +206,24 @@ def test_a_stream_sink_writes_through_and_counts() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    store = FileStore(tmp_path / "store")
-    store.prepare()
+def store(tmp_path: Path) -> FolderStore:
+    store = FolderStore(tmp_path / "store")
+    asyncio.run(store.prepare())
     (store.root / FOLDER).mkdir()
     (store.root / FOLDER / "job.json").write_text("{}")
     (tmp_path / "secret.json").write_text("secret")
     return store
 
 
-def test_a_file_of_the_store_is_found(store: FileStore) -> None:
-    assert store.locate(f"{FOLDER}/job.json").read_text() == "{}"
+def opened(store: FolderStore, path: str) -> FolderFile:
+    found = asyncio.run(store.open(path))
+    assert isinstance(found, FolderFile)
+    return found
+
+
+def test_a_file_of_the_store_is_found(store: FolderStore) -> None:
+    found = opened(store, f"{FOLDER}/job.json")
+    assert (found.name, found.size, found.path.read_text()) == ("job.json", 2, "{}")
 
 
 @pytest.mark.parametrize(
@@ -222,48 +231,48 @@ def test_a_file_of_the_store_is_found(store: FileStore) -> None:
     ["", ".", "..", FOLDER, f"{FOLDER}/", f"{FOLDER}/none.json", "../secret.json", f"{FOLDER}/../../secret.json",
      "/etc/passwd", "/etc", "a\0b", "x" * 5000, "none/job.json", f"{FOLDER}/job.json/x"],
 )  # fmt: skip
-def test_what_is_outside_or_missing_or_no_file_is_not_found(store: FileStore, path: str) -> None:
+def test_what_is_outside_or_missing_or_no_file_is_not_found(store: FolderStore, path: str) -> None:
     with pytest.raises(FileMissing):
-        store.locate(path)
+        opened(store, path)
 
 
-def test_an_absolute_path_out_of_the_store_is_not_found(store: FileStore) -> None:
+def test_an_absolute_path_out_of_the_store_is_not_found(store: FolderStore) -> None:
     with pytest.raises(FileMissing):
-        store.locate(str(store.root.parent / "secret.json"))
+        opened(store, str(store.root.parent / "secret.json"))
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_symbolic_link_is_not_followed_wherever_it_leads(store: FileStore, inside: bool) -> None:
+def test_a_symbolic_link_is_not_followed_wherever_it_leads(store: FolderStore, inside: bool) -> None:
     to = store.root / FOLDER / "job.json" if inside else store.root.parent / "secret.json"
     (store.root / FOLDER / "link.json").symlink_to(to)
     with pytest.raises(FileMissing):
-        store.locate(f"{FOLDER}/link.json")
+        opened(store, f"{FOLDER}/link.json")
 
 
-def test_a_linked_folder_that_leads_outside_is_not_followed(store: FileStore) -> None:
+def test_a_linked_folder_that_leads_outside_is_not_followed(store: FolderStore) -> None:
     (store.root / "linked").symlink_to(store.root.parent, target_is_directory=True)
     with pytest.raises(FileMissing):
-        store.locate("linked/secret.json")
+        opened(store, "linked/secret.json")
 
 
-def test_a_pipe_is_no_file(store: FileStore) -> None:
+def test_a_pipe_is_no_file(store: FolderStore) -> None:
     os.mkfifo(store.root / FOLDER / "pipe.json")
     with pytest.raises(FileMissing):
-        store.locate(f"{FOLDER}/pipe.json")
+        opened(store, f"{FOLDER}/pipe.json")
 
 
 def test_a_store_that_was_never_made_holds_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
-        FileStore(tmp_path / "none").locate(f"{FOLDER}/job.json")
+        opened(FolderStore(tmp_path / "none"), f"{FOLDER}/job.json")
 
 
-def test_only_its_owner_can_look_into_a_store(store: FileStore) -> None:
+def test_only_its_owner_can_look_into_a_store(store: FolderStore) -> None:
     assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
 
 
-def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FileStore) -> None:
+def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FolderStore) -> None:
     created = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
-    assert store.folder(created) == FOLDER
+    assert folder_of(created) == FOLDER
     one, two, other = stem_of("job", 1), stem_of("job", 2), stem_of("job2", 1)
     for name in (
         part_name(one),
@@ -274,9 +283,9 @@ def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: FileSt
         part_name(other),
     ):
         (store.root / FOLDER / name).write_text("x")
-    store.remove_attempts("job", created, 2)
+    asyncio.run(store.remove_attempts("job", created, 2))
     assert files(store.root) == [f"{FOLDER}/{name}" for name in ("job.json", part_name(other), "other.json")]
-    store.remove_attempts("nothing", created, 3)
+    asyncio.run(store.remove_attempts("nothing", created, 3))
 
 
 def test_a_download_is_named_for_people() -> None:

@@ -1,0 +1,124 @@
+"""`serve` and `worker`: the processes that stay."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from dataclasses import replace
+
+from arkham_shard_export.cli.common import CommandFailed, Commands, add_place, check_url, require
+from arkham_shard_export.settings import Settings
+from arkham_shard_export.standalone import logs
+
+DEFAULT_PORT = 8100
+
+
+def add_commands(commands: Commands) -> None:
+    serve = commands.add_parser("serve", help="run the standalone host", description=_serve.__doc__)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port (default: %(default)s)")
+    add_place(serve)
+    serve.add_argument("--demo", action="store_true", help="load the demo case, once")
+    serve.add_argument(
+        "--trust-headers",
+        action="store_true",
+        help="take tenant and user from X-Tenant-Id, X-User-Id and X-User-Role (only behind a proxy that sets them)",
+    )
+    serve.set_defaults(run=_serve)
+
+    worker = commands.add_parser(
+        "worker", help="run the export jobs of hosts on PostgreSQL", description=_worker.__doc__
+    )
+    worker.add_argument(
+        "--concurrency",
+        type=int,
+        help="exports at a time, besides one more for small ones (default: $ARKHAM_EXPORT_CONCURRENCY, or cores - 1)",
+    )
+    add_place(worker)
+    worker.set_defaults(run=_worker)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Run the standalone host: the export service with a database of its own, for anyone without ArkhamFrame."""
+    require("uvicorn", "serve")
+    check_url(options.database_url)
+    logs.set_up(Settings.from_environment())
+    import uvicorn
+
+    from arkham_shard_export.standalone.app import create_app
+
+    app = create_app(
+        options.data, options.database_url, demo=options.demo, trust_headers=options.trust_headers
+    )
+    listener = _listener(options.host, options.port)
+    address = listener.getsockname()
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    if not _is_loopback(address[0]):
+        print(
+            f"Warning: {host} can be reached from other machines, and this host asks nobody for a password.",
+            file=sys.stderr,
+        )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+                print(f"Open http://{host}:{address[1]}/export   (Ctrl+C stops)", flush=True)
+
+    # Why it did not start is told below, in a sentence rather than a traceback.
+    config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=5)
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        asyncio.run(server.serve(sockets=[listener]))
+    if (error := getattr(app.state, "startup_error", None)) is not None:
+        raise error
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    """Run jobs in as many processes and on as many machines as you like: each job runs once, in one of them.
+
+    All hosts and workers need the same database and the same store.
+    """
+    if not options.database_url:
+        raise CommandFailed(
+            "Workers need PostgreSQL: give --database-url postgresql://… (on SQLite the host runs its jobs itself)."
+        )
+    check_url(options.database_url)
+    require("procrastinate", "postgres")
+    from arkham_shard_export.standalone.administering import store_of
+    from arkham_shard_export.standalone.worker import work
+
+    settings = Settings.from_environment()
+    if options.concurrency is not None:
+        if options.concurrency < 1:
+            raise CommandFailed(f"--concurrency {options.concurrency} must be at least 1.")
+        settings = replace(settings, concurrency=options.concurrency)
+    logs.set_up(settings)
+    asyncio.run(work(options.database_url, store_of(options.data, settings), settings))
+    return 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise CommandFailed(
+            f"Cannot listen on {host}:{port} ({error}). Choose another with --host or --port."
+        ) from error
+    return listener
+
+
+def _is_loopback(address: str) -> bool:
+    import ipaddress
+
+    return ipaddress.ip_address(address).is_loopback

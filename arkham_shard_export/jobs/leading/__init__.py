@@ -1,0 +1,1 @@
+"""What only one host at a time does: the holder of the lease."""

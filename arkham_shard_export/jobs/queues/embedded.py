@@ -1,0 +1,126 @@
+"""The queue of a single process: takes pending jobs from the table, oldest first, as long as it holds the lease."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from arkham_shard_export.errors import ExportError
+from arkham_shard_export.jobs.running.runs import LOST, Runs
+from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.rows import SMALL
+from arkham_shard_export.jobs.table.store import JobStore
+from arkham_shard_export.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """`passing_by`: beyond the places that any job may have."""
+
+    lane: str
+    passing_by: bool
+
+
+class EmbeddedQueue:
+    """Whatever is said to be running and does not run here was left by a process that is gone: no other holds the lease."""
+
+    engine = "embedded"
+
+    def __init__(self, store: JobStore, runs: Runs, lease: Lease, settings: Settings) -> None:
+        self._store = store
+        self._runs = runs
+        self._lease = lease
+        self._settings = settings
+        self._places: dict[str, _Place] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        # Not in the context of whatever request happens to start us: it may have a tenant.
+        self._loop_task = asyncio.create_task(
+            self._take_jobs(), name="arkham-export-queue", context=contextvars.Context()
+        )
+
+    async def put(self, job_id: str, lane: str) -> None:
+        """A job has been stored: look for it now rather than at the next poll."""
+        self.wake()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Take no more jobs; those that do not end within the grace period are handed back."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+        await self._runs.stop(self._settings.grace_seconds)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def workers(self) -> int:
+        """The processes that take jobs."""
+        works = self._settings.concurrency and self._loop_task is not None and not self._loop_task.done()
+        return int(bool(works))
+
+    async def _take_jobs(self) -> None:
+        with contextlib.suppress(Exception):
+            await self._runs.pool.warm()
+        while True:
+            self._wake.clear()
+            try:
+                if await self._lease.held():
+                    await self._reclaim()
+                    await self._fill()
+            except ExportError as error:
+                log.warning("Export jobs cannot be taken now: %s", error)
+            except Exception:
+                log.exception("Export jobs cannot be taken now.")
+            # Not wait_for(), which before Python 3.12 loses a cancellation that meets the end of its wait.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.poll_seconds):
+                    await self._wake.wait()
+
+    async def _reclaim(self) -> None:
+        for job_id in await self._store.processing():
+            await self._runs.hand_back(job_id, LOST)
+
+    async def _fill(self) -> None:
+        """Any job has one of `concurrency` places; where large ones hold them all, a small one passes by."""
+        free = self._settings.concurrency - sum(not each.passing_by for each in self._places.values())
+        for job_id, lane in await self._store.pending(max(free, 0) + len(self._places)):
+            if free > 0 and job_id not in self._places:
+                free -= 1
+                self._begin(job_id, _Place(lane, passing_by=False))
+        places = self._places.values()
+        if not any(each.lane == SMALL for each in places):
+            for job_id, lane in await self._store.pending(1, SMALL):
+                if self._settings.concurrency and job_id not in self._places:
+                    self._begin(job_id, _Place(lane, passing_by=True))
+
+    def _begin(self, job_id: str, place: _Place) -> None:
+        self._places[job_id] = place
+        task = asyncio.create_task(self._see_through(job_id), context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended(job_id))
+
+    async def _see_through(self, job_id: str) -> None:
+        await self._runs.run(job_id)
+
+    def _ended(self, job_id: str) -> Callable[[asyncio.Task[None]], None]:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            del self._places[job_id]
+            if task.cancelled() or (error := task.exception()) is None:
+                self.wake()
+            else:
+                # The job stays as it is, with nobody running it: the next poll finds it.
+                log.warning("Export job %s was interrupted: %s", job_id, error, exc_info=error)
+
+        return ended

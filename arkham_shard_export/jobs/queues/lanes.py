@@ -1,0 +1,61 @@
+"""Which jobs are small enough that they need not wait behind large ones."""
+
+from __future__ import annotations
+
+import time
+
+from arkham_shard_export.errors import ServiceUnavailable
+from arkham_shard_export.jobs.sources import CUSTOM
+from arkham_shard_export.jobs.table.rows import HERE, LARGE, SMALL
+from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.ports import Database
+from arkham_shard_export.schema import Table, Target
+from arkham_shard_export.sources.dialects import Dialect
+
+SMALL_RECORDS = 20_000
+SMALL_PAGES_RECORDS = 1_000
+"""Of a format that sets pages."""
+KNOWN_SECONDS = 30.0
+
+
+class Lanes:
+    """Estimates by the size of the tables, which is told without counting and remembered for KNOWN_SECONDS."""
+
+    def __init__(self, database: Database, dialect: Dialect) -> None:
+        self._database = database
+        self._dialect = dialect
+        self._known: dict[str, tuple[float, int]] = {}
+
+    async def lane(self, request: ExportRequest, target: Target, only_here: bool) -> str:
+        """The lane of a checked request; filters are not weighed, `max_records` is."""
+        if only_here or request.target == CUSTOM:
+            return HERE
+        try:
+            return await self._by_size(request, target)
+        except ServiceUnavailable:
+            # A view, or a table without row ids.
+            return LARGE
+
+    async def _by_size(self, request: ExportRequest, target: Target) -> str:
+        most = SMALL_PAGES_RECORDS if request.format == "pdf" else SMALL_RECORDS
+        limit = request.options.max_records
+        if limit is not None and limit <= most:
+            return SMALL
+        records = 0
+        for each in target.sets:
+            records += await self._rows(each.table)
+            if records > most:
+                return LARGE
+        return SMALL
+
+    async def _rows(self, table: Table) -> int:
+        known = self._known.get(table.qualified)
+        if known is not None and time.monotonic() - known[0] < KNOWN_SECONDS:
+            return known[1]
+        sql, params = self._dialect.catalog_query(table)
+        rows = 0
+        if await self._database.fetch_all(sql, params):
+            row = await self._database.fetch_one(*self._dialect.rough_count(table))
+            rows = int(row["n"] or 0) if row is not None else 0
+        self._known[table.qualified] = (time.monotonic(), rows)
+        return rows
