@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from arkham_shard_export.jobs import queue_schema
-from arkham_shard_export.jobs.queue_schema import SCHEMA
+from arkham_shard_export.jobs.queues import schema as queue_schema
+from arkham_shard_export.jobs.queues.schema import SCHEMA
 from benchmarks.fleet import until
 from tests.conftest import new_database
 from tests.hosts import arkhamframe
