@@ -20,6 +20,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from arkham_shard_export.jobs.files import MARKER
 from arkham_shard_export.jobs.queues.schema import SCHEMA
 from arkham_shard_export.standalone.tables import sqlite_paths
 from benchmarks.databases import CLI
@@ -120,7 +121,7 @@ class Fleet:
         self._settings: Mapping[str, str] = {
             **environment(),
             **{f"ARKHAM_EXPORT_{name.upper()}": str(value) for name, value in settings.items()},
-            "ARKHAM_EXPORT_DIR": str(self.store),
+            "ARKHAM_EXPORT_STORE": str(self.store),
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.temporary),
             _MARK: self._mark,
@@ -223,8 +224,9 @@ class Fleet:
         return sorted((json.loads(line) for line in lines), key=lambda each: int(each["at"]))
 
     def files(self) -> set[str]:
-        """Paths in the store."""
-        return {str(path.relative_to(self.store)) for path in self.store.rglob("*") if not path.is_dir()}
+        """Paths in the store, without the one that every store has."""
+        found = (path for path in self.store.rglob("*") if not path.is_dir() and path.name != MARKER)
+        return {str(path.relative_to(self.store)) for path in found}
 
     def ended(self, seconds: float) -> None:
         """Wait until every job has ended, and all events of it have been delivered."""

@@ -22,7 +22,7 @@ from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from benchmarks.fleet import Fleet, Member, until
 from benchmarks.verdict import violations, wrong_with
 from tests.hosts import RunningHost, standalone
-from tests.tools import seeded_records
+from tests.tools import seeded_records, stored_files
 
 FORMATS = ("json", "csv", "xlsx", "pdf", "docx")
 MANY = seeded_records(default=200_000)
@@ -172,13 +172,14 @@ def fill(disk: Path) -> Path:
 def test_a_full_disk_fails_the_job_that_needs_more_and_no_other(
     tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
-    monkeypatch.setenv("ARKHAM_EXPORT_DIR", str(small_disk))
+    monkeypatch.setenv("ARKHAM_EXPORT_STORE", str(small_disk))
+    monkeypatch.setenv("ARKHAM_EXPORT_MIN_FREE_MIB", "0")
     seed_sqlite(tmp_path / "data", 600 if format == "pdf" else 1_500, targets=["claims"])
     with standalone(tmp_path / "data") as host:
         ballast = fill(small_disk)
         job = host.wait(host.post("claims", format).json()["id"])
         assert (job["status"], "disk of the export store is full" in job["error"]) == ("failed", True), job
-        assert [path for path in small_disk.rglob("*") if path.is_file()] == [ballast]
+        assert stored_files(small_disk) == [ballast.name]
         ballast.unlink()
         job, file = host.export("claims", format, options={"max_records": 10})
         assert job["file_size"] == len(file.content)
@@ -244,5 +245,5 @@ def test_a_job_is_cancelled_in_any_phase_and_leaves_nothing(
         assert time.monotonic() - asked < CANCELLED_WITHIN_SECONDS
     job = host.client.get(f"/api/export/jobs/{job_id}").json()
     assert (job["status"], job["file_path"]) == ("cancelled", None)
-    assert not [path for path in (host.data_dir / "files").rglob("*") if path.is_file()]
+    assert stored_files(host.data_dir / "files") == []
     assert host.events_of(job_id)[-1] == "export.job.cancelled"
