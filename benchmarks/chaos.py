@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from arkham_shard_export.jobs.leading.sweeper import ORPHAN_SECONDS
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from benchmarks.databases import Databases
 from benchmarks.fleet import STOP_SECONDS, Fleet, alive, descendants, until
@@ -36,7 +37,13 @@ PAUSE_SECONDS = 0.06
 """On average, between two steps."""
 END_SECONDS = 180.0
 HOST, WORKER, CHILD = "host", "worker", "export process"
-SETTINGS = {"heartbeat_seconds": 0.5, "poll_seconds": 0.3, "max_attempts": 50, "processes": 1}
+SETTINGS = {
+    "heartbeat_seconds": 0.5,
+    "poll_seconds": 0.3,
+    "max_attempts": 50,
+    "processes": 1,
+    "sweep_seconds": 0.2,
+}
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Chaos:
     accepted: list[str] = field(default_factory=list)
     killed: set[int] = field(default_factory=set)
     kills: Counter[str] = field(default_factory=Counter)
+    swept: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -63,6 +71,16 @@ class Chaos:
         self.fleet.ready()
         self.fleet.ended(END_SECONDS)
         self._client.close()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """What a machine that died left of a job that was cancelled then is nobody's but the sweeper's, once it is old."""
+        self.swept = len(self.fleet.strays_in_store())
+        for path in self.fleet.files():
+            old = time.time() - 2 * ORPHAN_SECONDS
+            os.utime(self.fleet.store / path, (old, old))
+        with contextlib.suppress(BenchmarkError):
+            until(lambda: not self.fleet.strays_in_store(), "what was left behind is swept", STOP_SECONDS)
 
     def _post(self) -> None:
         body = self._request()
@@ -188,7 +206,7 @@ def chaos(
         f"kills: {sum(run.kills.values())} ({_counted(run.kills)})",
         f"attempts: at most {max(attempts)}; more than one: {sum(attempts[each] for each in attempts if each > 1)} jobs",
         f"events: {len(heard)} heard, of these {redelivered(heard)} again after the death of a host",
-        f"{sum(int(row['record_count'] or 0) for row in rows):,} records in {len(started.files())} files; {seconds:.0f} s",
+        f"{sum(int(row['record_count'] or 0) for row in rows):,} records in {len(started.files())} files, {run.swept} left behind and swept; {seconds:.0f} s",
     ]
     return Report(told, lines)
 

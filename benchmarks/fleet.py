@@ -228,6 +228,11 @@ class Fleet:
         found = (path for path in self.store.rglob("*") if not path.is_dir() and path.name != MARKER)
         return {str(path.relative_to(self.store)) for path in found}
 
+    def strays_in_store(self) -> set[str]:
+        """Files that are no completed job's."""
+        jobs = self.jobs().values()
+        return self.files() - {str(job["file_path"]) for job in jobs if job["status"] == "completed"}
+
     def ended(self, seconds: float) -> None:
         """Wait until every job has ended, and all events of it have been delivered."""
         until(lambda: not self.open_jobs(), "all jobs have ended", seconds)

@@ -37,8 +37,7 @@ def violations(fleet: Fleet, accepted: Collection[str], killed: Collection[int])
     told = [f"job {each} was accepted and is not in the table" for each in accepted if each not in jobs]
     for job in jobs.values():
         told += wrong_with(job, fleet.store)
-    stored = {str(job["file_path"]) for job in jobs.values() if job["status"] == "completed"}
-    told += [f"the store holds {path}, which is no job's" for path in sorted(fleet.files() - stored)]
+    told += [f"the store holds {path}, which is no job's" for path in sorted(fleet.strays_in_store())]
     told += [f"a temporary file is left: {path.name}" for path in fleet.temporary.iterdir()]
     told += wrong_events(jobs, fleet.heard(), killed)
     told += [f"an entry is left in the queue: {entry}" for entry in fleet.entries()]
