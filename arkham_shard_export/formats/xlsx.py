@@ -115,7 +115,7 @@ class XlsxWriter:
     def _place(self, tables: Sequence[Rows], rows: int) -> None:
         for table, encoded in zip((self._main, *self._related), tables, strict=True):
             if encoded.rows:
-                table.write(encoded, self._cut)
+                table.write(encoded)
         if self._section.counted:
             self.written += rows
 
@@ -152,7 +152,7 @@ class XlsxWriter:
     def _cut(self, long: LongText, sheet: str, number: int | None) -> None:
         """Puts the whole text on the sheet Long text, in as many rows as it needs."""
         if self._long is None:
-            self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside)
+            self._long = Table("Long text", _LONG_TEXT, self._cells, self._package.open_aside, self._cut)
             self._long_rows = RowEncoder(_LONG_TEXT, self._adjustments)
         key = Decimal(long.key) if long.decimal else long.key
         if isinstance(key, str):
@@ -161,10 +161,10 @@ class XlsxWriter:
             [sheet, number, key, short(long.column), part_number, part]
             for part_number, part in enumerate(parts_of(long.text), 1)
         ]
-        self._long.write(self._long_rows.encode(rows), self._cut)
+        self._long.write(self._long_rows.encode(rows))
 
     def _table(self, shape: Shape | RelationShape, opened: Callable[[str], tuple[Sheet, Output]]) -> Table:
-        table = Table(shape.title, shape.columns, self._cells, opened, shape.note)
+        table = Table(shape.title, shape.columns, self._cells, opened, self._cut, shape.note)
         self._tables.append(table)
         return table
 
@@ -195,7 +195,7 @@ class _Encoder:
         encoded = [self._main.encode(self._shape.rows(batch))]
         for shape, encoder in zip(self._shape.relations, self._related, strict=True):
             rows = [row for record in batch for row in shape.rows(record)]
-            encoded.append(encoder.encode(rows) if rows else Rows([], []))
+            encoded.append(encoder.encode(rows) if rows else Rows())
         return encoded
 
 

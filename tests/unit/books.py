@@ -150,9 +150,9 @@ def titled(*titles: str | None) -> Written:
     return matrices(*(matrix(f"m{number}", title) for number, title in enumerate(titles)))
 
 
-def claims(*rows: Row) -> Section:
+def claims(*rows: Row, batch: int = 2) -> Section:
     evidence = Column("evidence", Kind.RECORDS, columns=CLAIM_EVIDENCE.columns)
-    return section_of((*CLAIMS.columns, evidence), rows)
+    return section_of((*CLAIMS.columns, evidence), rows, batch=batch)
 
 
 def long_rows(written: Written) -> list[list[Any]]:

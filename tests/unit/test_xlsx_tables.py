@@ -189,6 +189,23 @@ def test_a_column_without_a_name_has_an_empty_header() -> None:
     assert rows_of(written, "Records") == [["ID", None], ["1", "x"]]
 
 
+@pytest.mark.parametrize("batch", [1, 7, 199, 1000])
+def test_the_bytes_do_not_depend_on_how_many_records_come_at_once(batch: int) -> None:
+    rows = [
+        [
+            *nested(
+                CLAIMS,
+                id=f"c{number}",
+                text="T" * (number // 5),
+                source_document_id="x" * 40_000 * (number == 300),
+            ),
+            [nested(CLAIM_EVIDENCE, id=f"e{number}", excerpt="s" * (number // 9))] * (number % 3),
+        ]
+        for number in range(450)
+    ]
+    assert Written("xlsx", claims(*rows, batch=batch)).data == Written("xlsx", claims(*rows, batch=450)).data
+
+
 # Full sheets
 
 

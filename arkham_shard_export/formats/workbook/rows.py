@@ -17,6 +17,8 @@ from arkham_shard_export.schema import Kind
 
 MARK = "\0"
 """Where the number of the row belongs: no XML holds this character."""
+SAMPLED = 200
+"""Rows of a table, its first, that its columns' widths are made for."""
 _WIDTHS = {Kind.TIMESTAMP: 24.0, Kind.BOOLEAN: 10.0}
 _NARROWEST, _WIDEST = 9.0, 60.0
 
@@ -33,10 +35,10 @@ class LongText(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True):
-    """Rows with marks, and widths of columns that fit them."""
+    """Rows with marks, and for each column the lengths of its values in those of them that are sampled."""
 
-    rows: list[bytes]
-    widths: list[float]
+    rows: list[bytes] = []
+    lengths: list[list[int]] = []
     long_texts: list[LongText] = []
 
 
@@ -46,13 +48,12 @@ class RowEncoder:
     def __init__(
         self, columns: Sequence[SheetColumn], adjustments: Adjustments, id_place: int | None = None
     ) -> None:
-        self._columns = columns
         self._id_place = id_place
         self._adjustments = adjustments
         self._long_texts: list[LongText] = []
         self._row: tuple[int, Any] = (0, None)
         cells = Cells(adjustments, self)
-        self._widths: list[float] | None = None
+        self._sampled = 0
         self._encoders = [cells.encoder(each.kind, each.label) for each in columns]
         self._prefixes = [f'<c r="{letters(place)}{MARK}' for place in range(len(columns))]
         self._column_encoders = [
@@ -61,10 +62,10 @@ class RowEncoder:
         ]
 
     def encode(self, batch: Batch) -> Rows:
-        """The widths are those that fit the first batch."""
         columns = columns_of(batch)
-        if self._widths is None:
-            self._widths = [width(each, values) for each, values in zip(self._columns, columns, strict=True)]
+        left = max(0, SAMPLED - self._sampled)
+        lengths = [list(map(_length, values[:left])) for values in columns]
+        self._sampled += len(batch)
         self._long_texts = []
         rows: list[bytes] = []
         begin = 0
@@ -74,7 +75,7 @@ class RowEncoder:
             if row < len(batch):
                 rows.append(self._one(row, batch[row]))
             begin = row + 1
-        return Rows(rows, self._widths, self._long_texts)
+        return Rows(rows, lengths, self._long_texts)
 
     def keep(self, column: str, text: str) -> str:
         """Sets a text aside that is too long for its cell, and gives what the cell says instead."""
@@ -108,10 +109,9 @@ def letters(number: int) -> str:
     return name
 
 
-def width(column: SheetColumn, values: Sequence[Any]) -> float:
+def width(column: SheetColumn, lengths: Sequence[int]) -> float:
     """In characters: what nine of ten values need, within bounds."""
-    lengths = sorted(map(_length, values))
-    common = lengths[len(lengths) * 9 // 10] if lengths else 0
+    common = sorted(lengths)[len(lengths) * 9 // 10] if lengths else 0
     wanted = _WIDTHS.get(column.kind, common + 2.0)
     return min(max(wanted, _NARROWEST, min(len(column.label) + 4.0, 24.0)), _WIDEST)
 

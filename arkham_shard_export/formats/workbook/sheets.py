@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats.workbook.cells import Cells
-from arkham_shard_export.formats.workbook.rows import MARK, LongText, Rows, letters, width
+from arkham_shard_export.formats.workbook.rows import MARK, SAMPLED, LongText, Rows, letters, width
 from arkham_shard_export.formats.workbook.shape import SheetColumn
 from arkham_shard_export.formats.workbook.styles import Style
 from arkham_shard_export.ports import Output
@@ -41,12 +41,16 @@ class Sheet:
 @dataclass
 class Table:
     """Rows under a header, on as many sheets as they need. `open_output` gives the stream of a new sheet, `note` says
-    what a reader must know of the rows."""
+    what a reader must know of the rows.
+
+    The first rows wait until enough are known to fit the columns to, so that widths do not depend on how rows come.
+    """
 
     title: str
     columns: Sequence[SheetColumn]
     cells: Cells
     open_output: Callable[[str], tuple[Sheet, Output]]
+    cut: Cut
     note: str = ""
     sheets: list[Sheet] = field(default_factory=list)
 
@@ -56,12 +60,32 @@ class Table:
                 f"{self.title} has {len(self.columns):,} columns, and a sheet holds 1 to {MAX_COLUMNS:,}: take JSON or CSV."
             )
         self._output: Output | None = None
-        self._widths: list[float] = []
+        self._lengths: list[list[int]] = [[] for _ in self.columns]
+        self._waiting: list[Rows] = []
 
-    def write(self, encoded: Rows, cut: Cut) -> None:
-        self._widths = self._widths or encoded.widths
+    def write(self, encoded: Rows) -> None:
+        if self._output is not None:
+            self._place(encoded)
+            return
+        self._waiting.append(encoded)
+        for known, more in zip(self._lengths, encoded.lengths, strict=True):
+            known += more
+        if len(self._lengths[0]) >= SAMPLED:
+            self._begin()
+
+    def end(self) -> None:
+        """A table without rows still has its sheet, with the header."""
         if self._output is None:
-            self._open()
+            self._begin()
+        self._close()
+
+    def _begin(self) -> None:
+        self._open()
+        for each in self._waiting:
+            self._place(each)
+        self._waiting.clear()
+
+    def _place(self, encoded: Rows) -> None:
         long_texts = iter(encoded.long_texts)
         long = next(long_texts, None)
         lines: list[bytes] = []
@@ -78,16 +102,9 @@ class Table:
             lines.append(row.replace(_MARK, b"%d" % (sheet.rows + 1)))
             size += len(lines[-1])
             while long is not None and long.row == place:
-                cut(long, sheet.name, sheet.rows + 1)
+                self.cut(long, sheet.name, sheet.rows + 1)
                 long = next(long_texts, None)
         self._emit(lines)
-
-    def end(self) -> None:
-        """A table without rows still has its sheet, with the header."""
-        if self._output is None and not self.sheets:
-            self._widths = [width(each, []) for each in self.columns]
-            self._open()
-        self._close()
 
     def _emit(self, lines: list[bytes]) -> None:
         """Writes the lines and empties the list."""
@@ -108,8 +125,8 @@ class Table:
             if (cell := self.cells.text(each.label, each.label, Style.HEADER))
         )
         columns = "".join(
-            f'<col min="{place}" max="{place}" width="{wide}" customWidth="1"/>'
-            for place, wide in enumerate(self._widths, 1)
+            f'<col min="{place}" max="{place}" width="{width(column, lengths[:SAMPLED])}" customWidth="1"/>'
+            for place, (column, lengths) in enumerate(zip(self.columns, self._lengths, strict=True), 1)
         )
         self._output.write(
             f'{_HEAD}<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr><sheetViews><sheetView workbookViewId="0">{_pane("A2")}'
@@ -120,8 +137,7 @@ class Table:
         sheet.filtered = f"$A$1:${last}$"
 
     def _close(self) -> None:
-        if self._output is None:
-            return
+        assert self._output is not None
         sheet = self.sheets[-1]
         sheet.filtered += str(sheet.rows + 1)
         reference = sheet.filtered.replace("$", "")
