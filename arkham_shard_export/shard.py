@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export import __version__
+from arkham_shard_export.background import begin
 from arkham_shard_export.errors import (
     ExportError,
     FileExpired,
@@ -105,9 +105,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         except ExportError as error:
             log.warning("Exports are not available yet: %s", error)
             # Jobs wait that nobody asks for.
-            self._trying = asyncio.create_task(
-                self._start_later(), name="arkham-export-start", context=contextvars.Context()
-            )
+            self._trying = begin(self._start_later(), "arkham-export-start")
 
     async def _start_later(self) -> None:
         pause = RETRY_START_SECONDS

@@ -15,7 +15,6 @@ from arkham_shard_export.errors import ExportError, FileMissing
 from arkham_shard_export.jobs.files import FileStore, job_file
 from arkham_shard_export.jobs.lifecycle import TRANSITIONS
 from arkham_shard_export.jobs.running.endings import cancelled
-from arkham_shard_export.jobs.service import STORE_FACT
 from arkham_shard_export.jobs.sources import CUSTOM
 from arkham_shard_export.jobs.table.filerecords import FileRecords
 from arkham_shard_export.jobs.table.listing import EVERYTHING
@@ -154,8 +153,8 @@ class Administration:
             sum(int(row["bytes"] or 0) for row in rows),
         )
         if doomed.files:
-            files, known = self._open_files(), await FileRecords(self._database).fact(STORE_FACT)
-            if known is None or await files.known_id() != known:
+            files = self._open_files()
+            if not await FileRecords(self._database).is_store(await files.known_id()):
                 raise NotDone(
                     f"The files of these jobs are not in the store {files.describe()}. "
                     "Remedy: set ARKHAM_EXPORT_STORE as the hosts have it, or --data."

@@ -66,7 +66,6 @@ _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = logging.getLogger(__name__)
 
-STORE_FACT = "store"
 HOST_LEASE = "host"
 """Its holder delivers events, sweeps the store and, without PostgreSQL, runs jobs."""
 
@@ -171,7 +170,7 @@ class JobService:
 
     async def _agree_on_the_store(self) -> None:
         """A worker whose files no host can find must not work; what hosts use is right."""
-        used, known = await self.files.identify(), await self._records.fact(STORE_FACT)
+        used, known = await self.files.identify(), await self._records.store_id()
         if known == used:
             return
         if self.publisher is not None:
@@ -179,7 +178,7 @@ class JobService:
                 log.warning(
                     "The export store is now %s; files of another store are lost.", self.files.describe()
                 )
-            await self._records.state_fact(STORE_FACT, used)
+            await self._records.record_store(used)
         elif known is not None:
             raise ServiceUnavailable(
                 "storage",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from arkham_shard_export.background import begin, end
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.outbox import Event, Outbox
@@ -41,10 +41,7 @@ class Publisher:
         """Called with each event that this host has delivered."""
 
     def start(self) -> None:
-        """Begin to deliver, outside the context of whatever request happens to start us: it may have a tenant."""
-        self._task = asyncio.create_task(
-            self._deliver_all(), name="arkham-export-publisher", context=contextvars.Context()
-        )
+        self._task = begin(self._deliver_all(), "arkham-export-publisher")
 
     def wake(self) -> None:
         """There may be new events."""
@@ -59,9 +56,7 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self._idle.wait()
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
         self._task = None
 
     async def _deliver_all(self) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
+from arkham_shard_export.background import begin, end
 from arkham_shard_export.errors import ExportError, FileMissing, StoreFailed
 from arkham_shard_export.jobs.files import FileStore, StoredEntry, job_file
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
@@ -50,16 +49,10 @@ class Sweeper:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        # Not in the context of whatever request happens to start us: it may have a tenant.
-        self._task = asyncio.create_task(
-            self._sweep_on(), name="arkham-export-sweeper", context=contextvars.Context()
-        )
+        self._task = begin(self._sweep_on(), "arkham-export-sweeper")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _sweep_on(self) -> None:
         sweeps = 0
@@ -98,7 +91,8 @@ class Sweeper:
 
     async def take_stock(self) -> None:
         """Delete files that no job has, and note the jobs whose file is gone."""
-        if not await self._is_our_store():
+        # Not, for example, the empty folder in which a network share is mounted at other times.
+        if not await self._records.is_store(await self._files.known_id()):
             log.warning("The export store %s is not the one that was used before.", self._files.describe())
             return
         before = self._clock()
@@ -118,11 +112,6 @@ class Sweeper:
                 if each.path not in there and each.completed_before(before):
                     await self._settle_missing(each)
             last = kept[-1].job_id
-
-    async def _is_our_store(self) -> bool:
-        """Not, for example, the empty folder in which a network share is mounted at other times."""
-        known = await self._records.fact("store")
-        return known is not None and known == await self._files.known_id()
 
     async def _remove_orphans(self, entries: Sequence[StoredEntry]) -> None:
         owners = {entry.path: made for entry in entries if (made := job_file(entry.path)) is not None}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from arkham_shard_export.background import begin
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.files import FileStore
 from arkham_shard_export.jobs.table.lease import Lease
@@ -40,8 +40,7 @@ class Flight(Generic[T]):
         It is not cancelled: a driver may take long to give up a connection that hangs.
         """
         if self._task is None or self._task.done():
-            # Not in the context of the request that happens to ask: it may have a tenant.
-            self._task = asyncio.create_task(self._asked(), name=self._name, context=contextvars.Context())
+            self._task = begin(self._asked(), self._name)
             self._task.add_done_callback(_heard)
         task = self._task
         await asyncio.wait([task], timeout=seconds)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from arkham_shard_export.background import begin, end
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.running.runs import LOST, Runs
 from arkham_shard_export.jobs.table.lease import Lease
@@ -43,10 +43,7 @@ class EmbeddedQueue:
         self._loop_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        # Not in the context of whatever request happens to start us: it may have a tenant.
-        self._loop_task = asyncio.create_task(
-            self._take_jobs(), name="arkham-export-queue", context=contextvars.Context()
-        )
+        self._loop_task = begin(self._take_jobs(), "arkham-export-queue")
 
     async def put(self, job_id: str, lane: str) -> None:
         """A job has been stored: look for it now rather than at the next poll."""
@@ -57,10 +54,7 @@ class EmbeddedQueue:
 
     async def stop(self) -> None:
         """Take no more jobs; those that do not end within the grace period are handed back."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop_task
+        await end(self._loop_task)
         await self._runs.stop(self._settings.grace_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -94,19 +88,20 @@ class EmbeddedQueue:
     async def _fill(self) -> None:
         """Any job has one of `concurrency` places; where large ones hold them all, a small one passes by."""
         free = self._settings.concurrency - sum(not each.passing_by for each in self._places.values())
-        for job_id, lane in await self._store.pending(max(free, 0) + len(self._places)):
-            if free > 0 and job_id not in self._places:
-                free -= 1
-                self._begin(job_id, _Place(lane, passing_by=False))
-        places = self._places.values()
-        if not any(each.lane == SMALL for each in places):
+        if free > 0:
+            for job_id, lane in await self._store.pending(free + len(self._places)):
+                if free > 0 and job_id not in self._places:
+                    free -= 1
+                    self._begin(job_id, _Place(lane, passing_by=False))
+        full = self._settings.concurrency > 0 and free <= 0
+        if full and not any(each.lane == SMALL for each in self._places.values()):
             for job_id, lane in await self._store.pending(1, SMALL):
-                if self._settings.concurrency and job_id not in self._places:
+                if job_id not in self._places:
                     self._begin(job_id, _Place(lane, passing_by=True))
 
     def _begin(self, job_id: str, place: _Place) -> None:
         self._places[job_id] = place
-        task = asyncio.create_task(self._see_through(job_id), context=contextvars.Context())
+        task = asyncio.create_task(self._see_through(job_id))
         self._tasks.add(task)
         task.add_done_callback(self._ended(job_id))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import math
 from typing import Any
@@ -20,6 +19,7 @@ from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
+from arkham_shard_export.background import begin
 from arkham_shard_export.jobs.queues.schema import SEARCH_PATH, prepare
 from arkham_shard_export.jobs.queues.state import QueueState
 from arkham_shard_export.jobs.running.runs import Runs
@@ -118,20 +118,13 @@ class PostgresQueue:
         await self._app.open_async()
         lanes = [[SMALL, LARGE, KEEPING]] * bool(self._settings.concurrency)
         if lanes:
-            self._tasks.append(asyncio.create_task(self._warm(), context=contextvars.Context()))
+            self._tasks.append(begin(self._warm(), "arkham-export-warm"))
             lanes[0] = [*lanes[0], *([HERE] if self._here else [])]
             # Small jobs have a place of their own besides.
             lanes.append([SMALL, KEEPING])
         for number, queues in enumerate(lanes):
             concurrency = 1 if number else self._settings.concurrency
-            # Not in the context of whatever request happens to start us: it may have a tenant.
-            self._tasks.append(
-                asyncio.create_task(
-                    self._work(queues, concurrency),
-                    name=f"arkham-export-queue-{number}",
-                    context=contextvars.Context(),
-                )
-            )
+            self._tasks.append(begin(self._work(queues, concurrency), f"arkham-export-queue-{number}"))
 
     async def put(self, job_id: str, lane: str) -> None:
         """Enter a stored job. Where that fails it is found, and entered, by the next look at what is missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from arkham_shard_export.background import end
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.running.messages import Progressed
 from arkham_shard_export.jobs.table.store import JobStore
@@ -45,7 +46,4 @@ class Noting:
             await asyncio.sleep(NOTE_SECONDS)
 
     async def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)

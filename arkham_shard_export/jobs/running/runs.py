@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import os
 import socket
@@ -90,11 +89,8 @@ class Runs:
         if self._stopped:
             return False
         running = self.running[job_id] = _Running()
-        # Not in the context of whatever request happens to start us: it may have a tenant.
         running.task = asyncio.create_task(
-            self._run(running, job_id, take_over),
-            name=f"arkham-export-{job_id}",
-            context=contextvars.Context(),
+            self._run(running, job_id, take_over), name=f"arkham-export-{job_id}"
         )
         try:
             return await asyncio.shield(running.task)

@@ -1,4 +1,4 @@
-"""What the jobs table says of the files in the store, and what all processes on one database agree about."""
+"""What the jobs table says of the files in the store, and which store that is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from arkham_shard_export.ports import Database
 
 KEPT = "file_path IS NOT NULL AND file_removed_at IS NULL"
 """Of a job whose file is in the store, as far as the table knows; indexes hold these jobs alone."""
+_STORE = "store"
 _COLUMNS = "id, tenant_id, file_path, completed_at"
 
 
@@ -88,17 +89,22 @@ class FileRecords:
         )
         return row is not None and row["at"] == time_text(now)
 
-    async def fact(self, name: str) -> str | None:
-        """Something that all processes on this database agree about."""
-        row = await self._database.fetch_one("SELECT value FROM arkham_export_facts WHERE name = ?", [name])
+    async def store_id(self) -> str | None:
+        """The id of the store that the hosts use; None before the first of them has started."""
+        row = await self._database.fetch_one("SELECT value FROM arkham_export_facts WHERE name = ?", [_STORE])
         return None if row is None else str(row["value"])
 
-    async def state_fact(self, name: str, value: str) -> None:
+    async def record_store(self, store_id: str) -> None:
         await self._database.execute(
             "INSERT INTO arkham_export_facts (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [name, value],
+            [_STORE, store_id],
         )
+
+    async def is_store(self, store_id: str | None) -> bool:
+        """Whether the store with this id, or with none, is the one that the hosts use."""
+        known = await self.store_id()
+        return known is not None and known == store_id
 
 
 def _kept_file(row: Mapping[str, Any]) -> KeptFile:
