@@ -8,7 +8,9 @@ import contextlib
 import logging
 import socket
 import sys
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 from arkham_shard_export.cli.common import CommandFailed, Commands, add_place, check_url, require
 from arkham_shard_export.settings import Settings
@@ -74,7 +76,9 @@ def _serve(options: argparse.Namespace) -> int:
     config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=5)
     server = Server(config)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        asyncio.run(server.serve(sockets=[listener]))
+        import uvloop
+
+        uvloop.run(server.serve(sockets=[listener]))
     if (error := getattr(app.state, "startup_error", None)) is not None:
         raise error
     return 0
@@ -100,8 +104,20 @@ def _worker(options: argparse.Namespace) -> int:
             raise CommandFailed(f"--concurrency {options.concurrency} must be at least 1.")
         settings = replace(settings, concurrency=options.concurrency)
     logs.set_up(settings)
-    asyncio.run(work(options.database_url, store_of(options.data, settings), settings))
+    import uvloop
+
+    uvloop.run(work(options.database_url, store_of(options.data, settings), settings))
     return 0
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """As asyncio.run, by the loop of libuv where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -19,7 +20,7 @@ class Nesting:
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self._columns = [_embedded(column) for column in columns]
-        self._record = _record([column.name for column in columns])
+        self._record = _record(tuple(column.name for column in columns))
 
     def lines(self, batch: Batch) -> bytes:
         """The rows as objects, each on a line that ends with LF; LF stands nowhere else."""
@@ -52,7 +53,8 @@ class Nesting:
         return self.lines(rows).split(b"\n")[:-1] if rows else []
 
 
-def _record(names: Sequence[str]) -> Callable[..., Any]:
+@lru_cache(maxsize=64)
+def _record(names: tuple[str, ...]) -> Callable[..., Any]:
     """What takes the values of a row and is encoded as an object. A struct is several times faster than a dict."""
     fields = [(f"f{place}", Any) for place in range(len(names))]
     renamed = {field: name for (field, _), name in zip(fields, names, strict=True)}
@@ -67,9 +69,9 @@ def _embedded(column: Column) -> Callable[[Sequence[Any]], Sequence[Any]] | None
     """What brings the values of a column into the form in which they are encoded; None where they have it."""
     if column.kind is Kind.JSON:
         return lambda values: [None if value is None else msgspec.Raw(value) for value in values]
+    if column.kind not in (Kind.RECORD, Kind.RECORDS):
+        return None
     nesting = Nesting(column.columns)
     if column.kind is Kind.RECORDS:
         return lambda values: [msgspec.Raw(each) for each in nesting.lists(values)]
-    if column.kind is Kind.RECORD:
-        return lambda values: [each and msgspec.Raw(each) for each in nesting.records(values)]
-    return None
+    return lambda values: [each and msgspec.Raw(each) for each in nesting.records(values)]

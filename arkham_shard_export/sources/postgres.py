@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export.errors import DatabaseGone, SourceFailed
 from arkham_shard_export.ports import Clock
@@ -15,6 +16,9 @@ from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, PostgresDialect, catalog_of
 from arkham_shard_export.sources.location import PostgresLocation
 from arkham_shard_export.sources.snapshot import Hire, Line, Query, alone
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 CONNECT_TIMEOUT_SECONDS = 10
 TID_RANGES_SINCE = 140000
@@ -50,6 +54,43 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
 
 
+class Spare:
+    """The connection that the last snapshot of this process has left, for the next one to take.
+
+    Only a process that runs one export after the other keeps it: connecting costs more than a small export.
+    """
+
+    def __init__(self) -> None:
+        self.kept = False
+        self._url = ""
+        self._connection: Connection[Any] | None = None
+
+    def take(self, url: str) -> Connection[Any] | None:
+        connection, self._connection = self._connection, None
+        if connection is not None and url != self._url:
+            connection.close()
+            return None
+        return connection
+
+    def leave(self, url: str, connection: Connection[Any]) -> None:
+        """Keep the connection, or close it where it is of no use any more."""
+        with suppress(connection.Error):
+            if self.kept and self._connection is None:
+                connection.rollback()
+                self._url, self._connection = url, connection
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """The next snapshot connects anew."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+SPARE = Spare()
+
+
 class PostgresSnapshot:
     consistent = True
     valid_text = True
@@ -58,31 +99,23 @@ class PostgresSnapshot:
         self, location: PostgresLocation, clock: Clock, hire: Hire = alone, shared: str = ""
     ) -> None:
         import psycopg
-        import psycopg.sql
 
         self.dialect = PostgresDialect()
         self._error = psycopg.Error
         self._names = itertools.count(1)
+        self._url = libpq_url(location.url)
+        spare = SPARE.take(self._url)
+        self._connection = spare or _connected(self._url)
         try:
-            self._connection = psycopg.connect(
-                libpq_url(location.url),
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                application_name="arkham-export",
-                autocommit=True,
-            )
-        except psycopg.Error as error:
-            raise DatabaseGone(
-                "The database does not answer; the export can run again when it does."
-            ) from error
-        try:
-            self._connection.execute(_SESSION)
-            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            self._connection.read_only = True
-            self._connection.autocommit = False
-            if shared:
-                self._connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(shared))
-            # The snapshot is taken by the first statement, not by BEGIN.
-            self._connection.execute("SELECT 1")
+            try:
+                self._take(shared)
+            except psycopg.OperationalError:
+                if spare is None:
+                    raise
+                # The server has ended it while nobody needed it.
+                spare.close()
+                self._connection = _connected(self._url)
+                self._take(shared)
             self.taken_at = clock()
             if (companions := hire(self)) is not None:
                 companions.begin(str(self.fetch("SELECT pg_export_snapshot()")[0][0]))
@@ -93,6 +126,14 @@ class PostgresSnapshot:
         except BaseException:
             self._connection.close()
             raise
+
+    def _take(self, shared: str) -> None:
+        from psycopg.sql import SQL
+
+        if shared:
+            self._connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(shared))
+        # The snapshot is taken by the first statement, not by BEGIN.
+        self._connection.execute("SELECT 1")
 
     def _failed(self, what: str, error: BaseException) -> SourceFailed:
         lost = self._connection.closed
@@ -130,7 +171,9 @@ class PostgresSnapshot:
         try:
             with self._connection.cursor(name=f"arkham_export_{next(self._names)}") as cursor:
                 cursor.execute(_psycopg_marks(sql), params)
-                while batch := cursor.fetchmany(BATCH_ROWS):
+                more = True
+                while more and (batch := cursor.fetchmany(BATCH_ROWS)):
+                    more = len(batch) == BATCH_ROWS
                     yield batch
         except self._error as error:
             raise self._failed("Reading the database failed midway", error) from error
@@ -155,4 +198,24 @@ class PostgresSnapshot:
             raise self._failed("Reading the database failed midway", error) from error
 
     def close(self) -> None:
-        self._connection.close()
+        SPARE.leave(self._url, self._connection)
+
+
+def _connected(url: str) -> Connection[Any]:
+    import psycopg
+
+    try:
+        connection = psycopg.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="arkham-export", autocommit=True
+        )
+    except psycopg.Error as error:
+        raise DatabaseGone("The database does not answer; the export can run again when it does.") from error
+    try:
+        connection.execute(_SESSION)
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.autocommit = False
+    except psycopg.Error as error:
+        connection.close()
+        raise DatabaseGone(f"The database cannot be read: {_first_line(error)}.") from error
+    return connection

@@ -74,7 +74,7 @@ class SqliteService:
 
 
 class PostgresService:
-    """A small pool; `execute` commits, reads are rolled back, as in ArkhamFrame."""
+    """A small pool; every statement is a transaction of its own, without the calls that would begin and end one."""
 
     _pool: AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -99,7 +99,7 @@ class PostgresService:
             # Its pauses double: after a long outage the next try would be minutes away. A call begins anew.
             reconnect_timeout=CALL_TIMEOUT_SECONDS,
             open=False,
-            kwargs={"row_factory": dict_row, "application_name": "arkham-export-host"},
+            kwargs={"row_factory": dict_row, "application_name": "arkham-export-host", "autocommit": True},
         )
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         await self._pool.open()
@@ -118,11 +118,11 @@ class PostgresService:
         async with self._pool.connection(patience) as connection:
             if not self._prepared:
                 if self._make_tables:
-                    # IF NOT EXISTS is no help to hosts that start at once: the slower ones fail.
-                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])
-                    for statement in create_statements("postgresql"):
-                        await connection.execute(statement.encode())
-                await connection.commit()
+                    async with connection.transaction():
+                        # IF NOT EXISTS is no help to hosts that start at once: the slower ones fail.
+                        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])
+                        for statement in create_statements("postgresql"):
+                            await connection.execute(statement.encode())
                 self._prepared = True
             yield connection
 
@@ -137,9 +137,7 @@ class PostgresService:
     async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
         async with self._connection() as connection:
             cursor = await connection.execute(*_psycopg(sql, params))
-            rows: list[dict[str, Any]] = await cursor.fetchall()
-            await connection.rollback()
-        return rows
+            return await cursor.fetchall()
 
     async def stop(self) -> None:
         await self._pool.close()

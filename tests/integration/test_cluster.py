@@ -13,9 +13,8 @@ from tests.hosts import standalone
 
 
 def test_each_of_many_jobs_runs_once_in_one_of_many_processes(postgres_server: str, tmp_path: Path) -> None:
-    rates = cluster(tmp_path, jobs=300, workers=4, hosts=2, server_url=postgres_server)
+    rates = cluster(tmp_path, jobs=200, workers=4, hosts=2, server_url=postgres_server)
     assert rates.violations == []
-    assert rates.ours > 0 < rates.bare
 
 
 def test_a_job_that_is_done_before_anyone_has_looked_costs_no_statement_for_its_progress(

@@ -11,12 +11,15 @@ import asyncio
 import contextlib
 import logging
 import math
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import procrastinate
 from procrastinate import exceptions, jobs
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.sql import queries
+from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 
 from arkham_shard_export.background import begin
@@ -26,6 +29,9 @@ from arkham_shard_export.jobs.running.runs import Runs
 from arkham_shard_export.jobs.table.rows import HERE, LARGE, SMALL
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.postgres import libpq_url
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 KEEPING = "keeping"
 POOL_SIZE = 6
@@ -44,6 +50,10 @@ _ANALYZE = """DO $$ BEGIN
     END IF;
 END $$"""
 """By the statistics of an empty queue, each look for an entry would read all of those that wait."""
+_HAD = (
+    " FROM procrastinate_jobs WHERE id = %(job_id)s AND status = 'doing'"
+    " AND worker_id IS NOT DISTINCT FROM CAST(%(worker_id)s AS bigint) FOR UPDATE"
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,21 +62,34 @@ class _Entries(JobManager):
     """Changes an entry only for the worker that has it: one that was given up, and lives on, leaves it to its successor."""
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
-        if await self._has(job):
-            await super().finish_job(job, status, delete_job)
+        await self._change("finish_job", job, status=status.value, delete_job=delete_job)
 
-    async def retry_job(self, job: jobs.Job, *args: Any, **changes: Any) -> None:
-        if await self._has(job):
-            await super().retry_job(job, *args, **changes)
-
-    async def _has(self, job: jobs.Job) -> bool:
-        found = await self.connector.execute_query_all_async(
-            "SELECT 1 FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing'"
-            " AND worker_id IS NOT DISTINCT FROM CAST(%(worker)s AS bigint)",
-            id=job.id,
-            worker=job.worker_id,
+    async def retry_job(
+        self,
+        job: jobs.Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        await self._change(
+            "retry_job",
+            job,
+            retry_at=retry_at or utcnow(),
+            new_priority=priority,
+            new_queue_name=queue,
+            new_lock=lock,
         )
-        return bool(found)
+
+    async def _change(self, name: str, job: jobs.Job, **values: Any) -> None:
+        """Calls the engine's function, of that name in its queries, for this entry only."""
+        query = queries[name].rstrip(";") + _HAD
+        await self.connector.execute_query_async(query, job_id=job.id, worker_id=job.worker_id, **values)
+
+
+async def _each_statement_alone(connection: AsyncConnection[Any]) -> None:
+    """The engine's changes are one statement each: transactions of their own would be two more calls."""
+    await connection.set_autocommit(True)
 
 
 class _RunAgain(Exception):
@@ -99,6 +122,7 @@ class PostgresQueue:
                 timeout=CALL_TIMEOUT_SECONDS,
                 # Its pauses double: after a long outage the next try would be minutes away. A call begins anew.
                 reconnect_timeout=ENTER_SECONDS,
+                configure=_each_statement_alone,
                 kwargs={"options": SEARCH_PATH, "application_name": "arkham-export-queue"},
             )
         )
@@ -180,7 +204,7 @@ class PostgresQueue:
             await self.put(job_id, lane)
         for entry_id in await self._state.forgotten_entries(UNCLAIMED_SECONDS):
             with contextlib.suppress(exceptions.ConnectorException):
-                await manager.retry_job_by_id_async(entry_id, retry_at=procrastinate.utils.utcnow())
+                await manager.retry_job_by_id_async(entry_id, retry_at=utcnow())
 
     async def _warm(self) -> None:
         with contextlib.suppress(Exception):

@@ -18,9 +18,12 @@ from arkham_shard_export.errors import Cancelled
 from arkham_shard_export.jobs.running.execution import execute
 from arkham_shard_export.jobs.running.messages import Answer, decode_run, encode
 from arkham_shard_export.ports import system_clock
+from arkham_shard_export.sources.postgres import SPARE
 
 NICENESS = 10
 GRACE_SECONDS = 5.0
+SPARE_SECONDS = 30.0
+"""Without an export, until the connection to PostgreSQL is given up."""
 
 
 def main(memory_mib: int) -> None:
@@ -37,8 +40,17 @@ def main(memory_mib: int) -> None:
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     orphaned = threading.Event()
     threading.Thread(target=_listen, args=(lines, orphaned), daemon=True).start()
-    while line := lines.get():
+    SPARE.kept = True
+    while line := _next(lines):
         _serve(line, answers, orphaned)
+
+
+def _next(lines: queue.SimpleQueue[bytes]) -> bytes:
+    try:
+        return lines.get(timeout=SPARE_SECONDS)
+    except queue.Empty:
+        SPARE.close()
+        return lines.get()
 
 
 def _listen(lines: queue.SimpleQueue[bytes], orphaned: threading.Event) -> None:
