@@ -130,10 +130,9 @@ class PostgresSnapshot:
     def _take(self, shared: str) -> None:
         from psycopg.sql import SQL
 
-        if shared:
-            self._connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(shared))
         # The snapshot is taken by the first statement, not by BEGIN.
-        self._connection.execute("SELECT 1")
+        first = SQL("SET TRANSACTION SNAPSHOT {}").format(shared) if shared else SQL("SELECT 1")
+        self._connection.execute(SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}").format(first))
 
     def _failed(self, what: str, error: BaseException) -> SourceFailed:
         lost = self._connection.closed
@@ -165,7 +164,10 @@ class PostgresSnapshot:
             raise self._failed("Reading the database failed", error) from error
 
     def stream(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        return self.stream_sql(*query.sql())
+        if query.limit is None or query.limit > BATCH_ROWS:
+            return self.stream_sql(*query.sql())
+        # A cursor would be three further calls.
+        return filter(None, [self.fetch(*query.sql())])
 
     def stream_sql(self, sql: str, params: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
         try:
@@ -212,9 +214,6 @@ def _connected(url: str) -> Connection[Any]:
         raise DatabaseGone("The database does not answer; the export can run again when it does.") from error
     try:
         connection.execute(_SESSION)
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        connection.autocommit = False
     except psycopg.Error as error:
         connection.close()
         raise DatabaseGone(f"The database cannot be read: {_first_line(error)}.") from error

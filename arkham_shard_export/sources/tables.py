@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from arkham_shard_export.peers import ENTITIES, GRAPHS, TIMELINE_EVENTS
 from arkham_shard_export.records import (
+    BATCH_ROWS,
     PORTION_ROWS,
     PORTIONED_FROM,
     Adjustments,
@@ -115,6 +116,8 @@ class TableSource:
             self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
         columns, read = self._reading(record_set)
         places = self._places(record_set, included) if limit is None or included <= limit else ()
+        if not places and self._snapshot.consistent and included <= BATCH_ROWS:
+            limit = included if limit is None else min(limit, included)
 
         def read_all(names: Sequence[str] | None = None) -> Iterator[Batch]:
             for portion in places or (None,):
