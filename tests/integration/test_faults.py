@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +62,14 @@ class OwnServer:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[OwnServer]:
-    server = OwnServer(tmp_path / "postgres")
+def own_server() -> Iterator[OwnServer]:
+    # Not below pytest's folder, which every other run of pytest closes to all users, the server's among them.
+    folder = Path(tempfile.mkdtemp(prefix="arkham-postgres-"))
+    folder.chmod(0o755)
+    server = OwnServer(folder)
     yield server
     server.end()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def ask(host: Member, method: str, path: str, **body: Any) -> httpx.Response:
@@ -91,7 +97,7 @@ def is_refused(host: Member, job_id: str = "any") -> bool:
 
 @pytest.mark.timeout(END_SECONDS * 2)
 def test_an_export_outlives_the_end_of_the_database_and_the_host_answers_throughout(
-    own_server: OwnServer, tmp_path: Path
+    own_server: OwnServer, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     seed_postgres(own_server.url, MANY, targets=["claims"])
     with Fleet(tmp_path, own_server.url, poll_seconds=0.3, heartbeat_seconds=1, concurrency=1) as fleet:
@@ -110,6 +116,7 @@ def test_an_export_outlives_the_end_of_the_database_and_the_host_answers_through
         later = until(lambda: ask(host, "POST", "/jobs", json=SHORT).json().get("id"), "a job is accepted")
         fleet.ended(END_SECONDS)
         job = fleet.job(large)
+        record_property("ended", f"{job['status']} after {job['attempts']} attempts")
         if job["status"] == "failed":
             assert "database" in job["error"], job
         else:

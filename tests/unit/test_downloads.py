@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arkham_shard_export.api_downloads import Span, Unsatisfiable, disposition, span_of
+from arkham_shard_export.api.downloads import Span, Unsatisfiable, disposition, span_of
 
 
 @pytest.mark.parametrize(
