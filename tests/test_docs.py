@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from arkham_shard_export import settings
-from arkham_shard_export.api import create_router
+from arkham_shard_export.api.errors import CAUSES, STATUS_OF, name_of
+from arkham_shard_export.api.routes import ROUTES
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import CLAIMS, DOCUMENTS, ENTITIES, MATRICES, TIMELINE_EVENTS
@@ -66,12 +67,19 @@ def test_every_target_and_format_is_on_the_first_page() -> None:
 
 def test_every_route_and_event_is_described() -> None:
     page = PAGES["docs/rest.md"]
-    for route in create_router().routes:
-        path = getattr(route, "path", "").removeprefix("/api/export").replace("{job_id}", "{id}")
-        (method,) = getattr(route, "methods", ())
-        assert f"| {method} `{path}` |" in page
+    for route in ROUTES:
+        path = route.path.replace("{job_id}", "{id}")
+        assert f"| {route.method} `{path}` |" in page
     for event in yaml.safe_load((ROOT / "shard.yaml").read_text("utf-8"))["events"]["publishes"]:
         assert f"`{event}`" in page
+
+
+def test_every_problem_is_described_with_its_status() -> None:
+    page = PAGES["docs/rest.md"]
+    problems = {name: status for status, name in CAUSES.items()}
+    problems |= {name_of(kind): status for kind, status in STATUS_OF.items()}
+    for name, status in problems.items():
+        assert f"| `{name}` | {status} |" in page, name
 
 
 def test_every_command_is_shown() -> None:

@@ -1,12 +1,82 @@
-"""What requests carry."""
+"""What requests carry. What a field may hold is checked further in; here it is described as well."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
+from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_PREVIEW
+from arkham_shard_export.models import ExportOptions, ExportTarget
+from arkham_shard_export.peers import ENTITY_TYPES
+from arkham_shard_export.pipeline.request import (
+    COMPRESSION_CHOICES,
+    GROUPINGS,
+    MAX_FILTER_VALUES,
+    MAX_RECORDS,
+    MAX_TEXT_LENGTH,
+)
+from arkham_shard_export.targets import TARGETS
+
+JsonSchema = dict[str, Any]
+
+
+def text_schema(name: str, *valid: str) -> JsonSchema:
+    """Of a text that is one of these."""
+    return {"type": "string", "title": name, "enum": [*valid]}
+
+
+def _filters_schema() -> JsonSchema:
+    """Any filter of any target: which of them a target has, `/targets` says."""
+    valid: dict[str, set[str]] = {}
+    for target in TARGETS.values():
+        for each in target.filters:
+            valid.setdefault(each.name, set()).update(each.valid)
+    text: JsonSchema = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_TEXT_LENGTH,
+        "pattern": r"^[^\u0000]*$",
+    }
+    properties = {}
+    for name, choices in sorted(valid.items()):
+        one = {"type": "string", "enum": sorted(choices)} if choices else text
+        several = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_FILTER_VALUES}
+        properties[name] = {"anyOf": [one, several, {"type": "null"}]}
+    return {
+        "anyOf": [
+            {"type": "object", "additionalProperties": True, "properties": properties},
+            {"type": "null"},
+        ],
+        "description": "A value, or a list of values any of which will do, for each filter; all of them must be met.",
+    }
+
+
+def _options_schema() -> JsonSchema:
+    schema = TypeAdapter(ExportOptions).json_schema()
+    properties = schema["properties"]
+    nothing = {"type": "null"}
+    moment = {
+        "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, nothing]
+    }
+    properties["date_range_start"] |= moment
+    properties["date_range_end"] |= moment
+    types = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*ENTITY_TYPES]}}
+    properties["entity_types"] |= {"anyOf": [types, nothing]}
+    properties["max_records"] |= {
+        "anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_RECORDS}, nothing]
+    }
+    properties["sort_order"] |= {"enum": ["asc", "desc"]}
+    properties["group_by"] |= {"anyOf": [{"type": "string", "enum": [*GROUPINGS]}, nothing]}
+    properties["compression"] |= {"enum": [*COMPRESSION_CHOICES]}
+    return {
+        "anyOf": [
+            {"type": "object", "additionalProperties": False, "properties": properties},
+            {"type": "null"},
+        ],
+        "description": schema["description"],
+    }
 
 
 class JobBody(BaseModel):
@@ -14,17 +84,40 @@ class JobBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    format: str
-    target: str
-    filters: dict[str, Any] | None = None
-    options: dict[str, Any] | None = None
+    format: Annotated[str, WithJsonSchema(text_schema("Format", *FORMATS))]
+    target: Annotated[str, WithJsonSchema(text_schema("Target", *ExportTarget))]
+    filters: Annotated[dict[str, Any] | None, WithJsonSchema(_filters_schema())] = None
+    options: Annotated[dict[str, Any] | None, WithJsonSchema(_options_schema())] = None
 
 
 class NewJobBody(JobBody):
     """`retention_hours` is how long the file is kept; 0 keeps it, where that is allowed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"target": "claims", "format": "csv"},
+                {
+                    "target": "claims",
+                    "format": "xlsx",
+                    "filters": {"status": ["verified", "disputed"]},
+                    "options": {"date_range_start": "2024-01-01", "max_records": 1000},
+                    "retention_hours": 12,
+                },
+            ]
+        }
+    )
+
     retention_hours: float | None = None
 
 
 class PreviewBody(JobBody):
+    """A request as for a job, and how many records to show."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"target": "entities", "format": "json", "max_preview_records": 5}],
+        }
+    )
+
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)

@@ -1,12 +1,14 @@
-"""Every error as an answer: `detail` is one sentence for a person, `errors` the wrong fields."""
+"""Every error as a problem (RFC 9457): `type` for programs, `detail` one sentence for a person, `errors` the wrong fields."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from arkham_shard_export.errors import (
@@ -40,6 +42,51 @@ STATUS_OF: dict[type[ExportError], int] = {
 }
 
 
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:arkham-export:problem:"
+CAUSES = {
+    400: "bad-request",
+    401: "not-signed-in",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
+    421: "misdirected-request",
+    422: "invalid-request",
+    429: "too-many-requests",
+    500: "internal-error",
+    503: "service-unavailable",
+}
+"""Names of problems that no error of ours stands for."""
+
+
+class WrongField(BaseModel):
+    """One wrong field of a request: what was given, what is wrong with it and, where the choice is closed, what is valid."""
+
+    field: str
+    value: Any
+    message: str
+    valid: list[str]
+
+
+class ExportProblem(BaseModel):
+    """Why a request was not answered (RFC 9457). `type` and `status` are stable; `detail` is for people and may change."""
+
+    type: str = Field(examples=[f"{TYPE}job-not-found"])
+    title: str = Field(examples=["Job not found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(
+        examples=["There is no export job with this id. GET /api/export/jobs lists the jobs."]
+    )
+    errors: list[WrongField] | None = None
+
+
+class ProblemResponse(JSONResponse):
+    media_type = MEDIA_TYPE
+
+
 class TooLarge(HTTPException):
     """The body is over the limit; raised while it is being received."""
 
@@ -70,8 +117,17 @@ def error_response(
     detail: str,
     problems: list[FieldProblem] | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    body: dict[str, Any] = {"detail": _carried(detail)}
+    *,
+    name: str | None = None,
+) -> ProblemResponse:
+    """`name` is that of the problem, where it is not simply the status's."""
+    name = name or CAUSES.get(status, "error")
+    body: dict[str, Any] = {
+        "type": f"{TYPE}{name}",
+        "title": name.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": _carried(detail),
+    }
     if problems:
         body["errors"] = [
             {
@@ -82,14 +138,22 @@ def error_response(
             }
             for each in problems
         ]
-    return JSONResponse(body, status, headers)
+    return ProblemResponse(body, status, headers)
 
 
-def response_of(error: ExportError) -> JSONResponse:
-    status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
+def name_of(kind: type[ExportError]) -> str:
+    """JobNotFound is job-not-found."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def response_of(error: ExportError) -> ProblemResponse:
+    kind = next((each for each in STATUS_OF if isinstance(error, each)), None)
+    status = 500 if kind is None else STATUS_OF[kind]
     headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None
-    return error_response(status, str(error), problems, headers)
+    return error_response(
+        status, str(error), problems, headers, name=name_of(kind) if kind is not None else None
+    )
 
 
 def _plain(value: object) -> object:

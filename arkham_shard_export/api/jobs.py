@@ -14,8 +14,10 @@ from arkham_shard_export.api.downloads import download_response
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
 from arkham_shard_export.models import ExportFilter, ExportStatus
 
+Status = Annotated[str, Query(json_schema_extra={"enum": [*ExportStatus]})]
 
-async def get_count(request: Request, status: str = ExportStatus.PENDING.value) -> dict[str, int]:
+
+async def get_count(request: Request, status: Status = ExportStatus.PENDING.value) -> dict[str, int]:
     caller = await caller_of(request)
     return {"count": await caller.service.count(ExportFilter(status=status), caller.scope)}
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from arkham_shard_export.api import catalog, jobs, operators
 from arkham_shard_export.api.bodies import NewJobBody, PreviewBody
 from arkham_shard_export.api.errors import (
     TooLarge,
@@ -20,14 +19,18 @@ from arkham_shard_export.api.errors import (
     problem_of,
     response_of,
 )
+from arkham_shard_export.api.routes import PREFIX, ROUTES
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.settings import Settings
 
-_Endpoint = Callable[..., Awaitable[Any]]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_JSON = ("application/json", "+json")
+
+log = logging.getLogger(__name__)
 
 
 class ExportRoute(APIRoute):
-    """Answers every error of a route with `detail` as one sentence, and refuses bodies over the limit."""
+    """Answers every error of a route as a problem, and refuses bodies that are over the limit or no JSON."""
 
     max_body_bytes: ClassVar[int]
 
@@ -38,19 +41,29 @@ class ExportRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             try:
+                if self.body_field is not None and not _is_json(request):
+                    return error_response(
+                        415,
+                        "The body must be JSON; send it with the header Content-Type: application/json.",
+                        headers={"Accept": "application/json"},
+                    )
                 return await handle(limited(request, self.max_body_bytes))
             except TooLarge as error:
                 return error_response(413, error.detail)
             except HTTPException as error:
                 # FastAPI's answer where a body breaks the parser itself: too deep, not UTF-8, endless digits.
                 if not isinstance(error.__cause__, ValueError | RecursionError):
-                    raise
+                    return error_response(error.status_code, str(error.detail), headers=_plain(error.headers))
                 return error_response(422, "The body is not valid JSON in UTF-8, or is nested too deeply.")
             except RequestValidationError as error:
                 problems = [problem_of(each, fields) for each in error.errors()]
                 return error_response(422, " ".join(each.sentence() for each in problems), problems)
             except ExportError as error:
                 return response_of(error)
+            except Exception:
+                # The text of an error that nobody has foreseen may tell of paths and statements.
+                log.exception("%s %s could not be answered.", request.method, self.path)
+                return error_response(500, "The request could not be answered; the host's log says why.")
 
         return handler
 
@@ -59,33 +72,49 @@ def create_router(in_schema: bool = True) -> APIRouter:
     """The routes. A host that includes them twice takes the second time without schema."""
     limit = Settings.from_environment().max_body_bytes
     route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
-    router = APIRouter(
-        prefix="/api/export", tags=["export"], route_class=route_class, include_in_schema=in_schema
-    )
-    routes: tuple[tuple[str, str, _Endpoint], ...] = (
-        ("GET", "/count", jobs.get_count),
-        ("GET", "/jobs", jobs.get_jobs),
-        ("POST", "/jobs", jobs.post_job),
-        ("GET", "/jobs/{job_id}", jobs.get_job),
-        ("DELETE", "/jobs/{job_id}", jobs.delete_job),
-        ("GET", "/jobs/{job_id}/download", jobs.download),
-        ("HEAD", "/jobs/{job_id}/download", jobs.download),
-        ("GET", "/formats", catalog.get_formats),
-        ("GET", "/targets", catalog.get_targets),
-        ("POST", "/preview", catalog.post_preview),
-        ("GET", "/stats", jobs.get_stats),
-        ("GET", "/health", operators.get_health),
-        ("GET", "/metrics", operators.get_metrics),
-    )
-    for method, path, endpoint in routes:
-        status = {"POST /jobs": 201, "DELETE /jobs/{job_id}": 204}.get(f"{method} {path}", 200)
+    router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
+    for each in ROUTES:
         router.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
+            each.path,
+            each.endpoint,
+            methods=[each.method],
             response_model=None,
-            response_class=PlainTextResponse if endpoint is operators.get_metrics else JSONResponse,
-            status_code=status,
-            name=endpoint.__name__,
+            response_class=each.response_class,
+            status_code=each.status,
+            name=each.name,
+            operation_id=f"export_{each.name}",
+            responses=each.documented(),
         )
+    known = [each for each in router.routes if isinstance(each, APIRoute)]
+
+    async def answer_unknown(request: Request) -> Response:
+        return _unknown(request, known)
+
+    for path in ("", "/{rest:path}"):
+        router.add_api_route(path, answer_unknown, methods=[*METHODS], include_in_schema=False)
     return router
+
+
+def _unknown(request: Request, known: list[APIRoute]) -> Response:
+    """What no route takes: with another method it might."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    allowed = sorted({name for each in known if each.path_regex.match(path) for name in each.methods or ()})
+    if not allowed:
+        return error_response(
+            404, "There is nothing here. /api/export/jobs, /formats and /targets are places to start."
+        )
+    headers = {"Allow": ", ".join(allowed)}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    return error_response(
+        405, f"{request.method} is not possible here; possible is {', '.join(allowed)}.", headers=headers
+    )
+
+
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type.endswith(_JSON)
+
+
+def _plain(headers: Any) -> dict[str, str] | None:
+    return None if headers is None else dict(headers)

@@ -246,7 +246,7 @@ def test_a_body_that_is_no_request_is_refused(
 )
 def test_a_body_of_another_type_is_refused(unchanged: RunningHost, kind: str) -> None:
     answer = unchanged.client.post(ROUTES[0], content=json.dumps(GOOD), headers={"Content-Type": kind})
-    assert "JSON" in refused(answer)
+    assert "JSON" in refused(answer, 415)
 
 
 @pytest.mark.parametrize("depth", [10, 90, 500, 990, 3_000, 20_000, 100_000])

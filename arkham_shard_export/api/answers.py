@@ -1,0 +1,143 @@
+"""What answers carry, for the OpenAPI description; the fields themselves are those of the contract's dataclasses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from arkham_shard_export.models import ExportJob
+
+
+class Count(BaseModel):
+    """Jobs in a state."""
+
+    count: int
+
+
+class JobPage(BaseModel):
+    """Jobs of a filter; `total` counts all that it matches."""
+
+    jobs: list[ExportJob]
+    total: int
+    limit: int
+    offset: int
+
+
+class CheckAnswer(BaseModel):
+    """One thing that exports need; `detail` says what is wrong with it. Further fields are figures, shown to operators."""
+
+    model_config = {"extra": "allow"}
+
+    status: Literal["ok", "degraded", "failed"]
+    detail: str | None = None
+
+
+class HealthAnswer(BaseModel):
+    """Whether exports can be made."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: dict[str, CheckAnswer]
+    detail: str | None = None
+
+
+JOB: dict[str, Any] = {
+    "id": "0be6f659-3c3c-4b2a-9f0e-6a4f8f0d3a11",
+    "format": "csv",
+    "target": "claims",
+    "status": "completed",
+    "created_at": "2026-11-23T09:30:00.120000+00:00",
+    "started_at": "2026-11-23T09:30:00.180000+00:00",
+    "completed_at": "2026-11-23T09:30:00.910000+00:00",
+    "file_path": "2026-11-23/0be6f659-3c3c-4b2a-9f0e-6a4f8f0d3a11.1.csv",
+    "file_size": 46602,
+    "download_url": "/api/export/jobs/0be6f659-3c3c-4b2a-9f0e-6a4f8f0d3a11/download",
+    "expires_at": "2026-11-24T09:30:00.910000+00:00",
+    "error": None,
+    "filters": {"status": ["verified"]},
+    "options": {
+        "include_metadata": True,
+        "include_relationships": True,
+        "date_range_start": None,
+        "date_range_end": None,
+        "entity_types": None,
+        "flatten": False,
+        "max_records": None,
+        "sort_by": None,
+        "sort_order": "asc",
+        "include_conflicts": False,
+        "include_gaps": False,
+        "group_by": None,
+        "spreadsheet_safe": True,
+        "compression": "none",
+    },
+    "record_count": 140,
+    "processing_time_ms": 730.4,
+    "created_by": "system",
+    "metadata": {"sha256": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3"},
+}
+EXAMPLES: dict[str, Any] = {
+    "count_jobs": {"count": 3},
+    "list_jobs": {"jobs": [JOB], "total": 1, "limit": 50, "offset": 0},
+    "create_job": {
+        **JOB,
+        "status": "pending",
+        **dict.fromkeys(
+            ("started_at", "completed_at", "file_path", "file_size", "download_url", "expires_at")
+        ),
+        "record_count": 0,
+        "processing_time_ms": 0.0,
+        "metadata": {},
+    },
+    "get_job": JOB,
+    "list_formats": [
+        {
+            "format": "csv",
+            "name": "CSV",
+            "description": "Comma-separated values for spreadsheets and scripts.",
+            "file_extension": ".csv",
+            "mime_type": "text/csv",
+            "supports_flatten": True,
+            "supports_metadata": False,
+            "max_records": None,
+            "placeholder": False,
+            "available": True,
+        }
+    ],
+    "list_targets": [
+        {
+            "target": "claims",
+            "name": "Claims",
+            "description": "Claims with the evidence for and against them.",
+            "available_formats": ["json", "csv", "xlsx", "pdf", "docx"],
+            "estimated_record_count": 140,
+            "supports_filters": ["status", "claim_type", "document_id"],
+        }
+    ],
+    "preview": {
+        "format": "json",
+        "target": "claims",
+        "estimated_record_count": 140,
+        "preview_records": [{"id": "c-1", "text": "The transfer was made in May.", "status": "verified"}],
+        "estimated_file_size_bytes": 90_120,
+    },
+    "get_statistics": {
+        "total_jobs": 1,
+        "by_status": {"pending": 0, "processing": 0, "completed": 1, "failed": 0, "cancelled": 0},
+        "by_format": {"csv": 1},
+        "by_target": {"claims": 1},
+        "jobs_pending": 0,
+        "jobs_processing": 0,
+        "jobs_completed": 1,
+        "jobs_failed": 0,
+        "total_records_exported": 140,
+        "total_file_size_bytes": 46602,
+        "avg_processing_time_ms": 730.4,
+        "oldest_pending_job": None,
+    },
+    "get_health": {
+        "status": "ok",
+        "checks": {"database": {"status": "ok", "ms": 1.1}, "store": {"status": "ok", "kind": "folder"}},
+    },
+}
+"""An answer of each route, by its name."""

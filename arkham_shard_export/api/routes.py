@@ -1,0 +1,81 @@
+"""The routes as a table, for FastAPI and for the OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from arkham_shard_export.api import catalog, jobs, operators
+from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage
+from arkham_shard_export.api.errors import CAUSES, MEDIA_TYPE, ExportProblem, ProblemResponse
+from arkham_shard_export.jobs.files import MEDIA_TYPES
+from arkham_shard_export.models import ExportJob, ExportStatistics, FormatInfo, TargetInfo
+from arkham_shard_export.pipeline import Preview
+
+PREFIX = "/api/export"
+ALWAYS = (500, 503)
+"""What every route may be refused with."""
+_BODY = (413, 415, 422)
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ExportProblem.__name__}"}}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {
+    "content": {
+        each: {} if each == "application/json" else _BYTES for each in sorted({*MEDIA_TYPES.values()})
+    }
+}
+_TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`refusals` are the statuses that answer with a problem; `answers` describes the others, by status."""
+
+    method: str
+    path: str
+    name: str
+    endpoint: Callable[..., Awaitable[Any]]
+    answers: dict[int, dict[str, Any]]
+    refusals: tuple[int, ...] = ()
+    response_class: type[Response] = field(default=JSONResponse)
+
+    @property
+    def status(self) -> int:
+        """Of success."""
+        return min(self.answers)
+
+    def documented(self) -> dict[int | str, dict[str, Any]]:
+        found: dict[int | str, dict[str, Any]] = {}
+        for status, answer in self.answers.items():
+            example = EXAMPLES.get(self.name)
+            shown = {"content": {"application/json": {"example": example}}} if example is not None else {}
+            found[status] = {"description": "Done.", **shown, **answer}
+        for status in sorted({*self.refusals, *ALWAYS} - self.answers.keys()):
+            described = CAUSES.get(status, _OTHER_CAUSES.get(status, "")).replace("-", " ").capitalize()
+            # Where answers are problems alone, the model may be named, and is so described once for all.
+            refused = (
+                {"model": ExportProblem} if self.response_class is ProblemResponse else {"content": _PROBLEM}
+            )
+            found[status] = {"description": f"{described}.", **refused}
+        return found
+
+
+_OTHER_CAUSES = {410: "file-expired", 409: "conflict", 412: "precondition-failed", 507: "store-full"}
+
+ROUTES = (
+    Route("GET", "/count", "count_jobs", jobs.get_count, {200: {"model": Count}}, (422,)),
+    Route("GET", "/jobs", "list_jobs", jobs.get_jobs, {200: {"model": JobPage}}, (422,)),
+    Route("POST", "/jobs", "create_job", jobs.post_job, {201: {"model": ExportJob}}, (*_BODY, 429, 507)),
+    Route("GET", "/jobs/{job_id}", "get_job", jobs.get_job, {200: {"model": ExportJob}}, (404, 422)),
+    Route("DELETE", "/jobs/{job_id}", "cancel_job", jobs.delete_job, {204: {}}, (404, 422), ProblemResponse),
+    Route("GET", "/jobs/{job_id}/download", "download_file", jobs.download, {200: _FILE, 206: _FILE}, (400, 404, 410, 416, 422), Response),
+    Route("HEAD", "/jobs/{job_id}/download", "head_file", jobs.download, {200: {}}, (400, 404, 410, 422), Response),
+    Route("GET", "/formats", "list_formats", catalog.get_formats, {200: {"model": list[FormatInfo]}}),
+    Route("GET", "/targets", "list_targets", catalog.get_targets, {200: {"model": list[TargetInfo]}}),
+    Route("POST", "/preview", "preview", catalog.post_preview, {200: {"model": Preview}}, _BODY),
+    Route("GET", "/stats", "get_statistics", jobs.get_stats, {200: {"model": ExportStatistics}}),
+    Route("GET", "/health", "get_health", operators.get_health, {200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}}),
+    Route("GET", "/metrics", "get_metrics", operators.get_metrics, {200: _TEXT}, (403,), PlainTextResponse),
+)  # fmt: skip
