@@ -1,0 +1,182 @@
+"""The client for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from arkham_shard_export.client import operations
+from arkham_shard_export.client.answers import Job, Preview, decode
+from arkham_shard_export.client.downloading import OnBytes, download
+from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
+from arkham_shard_export.client.operations import PREFIX, OnProgress
+from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
+from arkham_shard_export.models import ExportStatistics, FormatInfo, TargetInfo
+
+
+class AsyncExportClient:
+    """As ExportClient, to be awaited. Disks are waited for in threads; callbacks are called in the loop."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._patience = patience_seconds
+        self._http = httpx.AsyncClient(**settings(url, token, headers), transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def create(
+        self,
+        target: str,
+        format: str,
+        *,
+        filters: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+        retention_hours: float | None = None,
+        key: str | None = None,
+        wait_seconds: float = 0,
+    ) -> Job:
+        """A new job, or the one that was asked for under the same `key` before; as it is after at most `wait_seconds`."""
+        body = operations.job_body(target, format, filters, options, retention_hours)
+        return await self._run(operations.create(body, key, wait_seconds, self._patience))
+
+    async def get(self, job_id: str) -> Job:
+        return await self._run(operations.get(job_id, self._patience))
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        on_progress: OnProgress | None = None,
+        timeout_seconds: float | None = None,
+        check: bool = True,
+    ) -> Job:
+        """The job once it has ended. JobFailed where it has no file, unless `check` is false; TimeoutError."""
+        return await self._run(operations.wait(job_id, on_progress, timeout_seconds, check, self._patience))
+
+    async def download(
+        self,
+        job: Job | str,
+        to: str | os.PathLike[str] = ".",
+        *,
+        overwrite: bool = False,
+        on_bytes: OnBytes | None = None,
+    ) -> Path:
+        """The verified file, at `to` or in that folder; an earlier call that was interrupted is gone on with.
+
+        DigestMismatch, FileExistsError, and Refused where there is no file (any more).
+        """
+        return await self._run(download(job, to, overwrite, on_bytes, self._patience))
+
+    async def export(
+        self,
+        target: str,
+        format: str,
+        *,
+        to: str | os.PathLike[str] = ".",
+        filters: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        on_progress: OnProgress | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Path:
+        """Make an export, wait for it, fetch it and verify it."""
+        job = await self.create(
+            target, format, filters=filters, options=options, wait_seconds=0 if on_progress else 10
+        )
+        job = await self.wait(job.id, on_progress=on_progress, timeout_seconds=timeout_seconds)
+        return await self.download(job, to, overwrite=overwrite)
+
+    async def jobs(self, **filters: Any) -> AsyncIterator[Job]:
+        """All jobs of a filter (`status`, `format`, `target`, `created_by`, `sort`), page by page."""
+        told: set[str] = set()
+        offset = 0
+        while (page := await self._run(operations.page(filters, offset, self._patience))).jobs:
+            # A job that comes meanwhile pushes the others on, into the next page.
+            for job in page.jobs:
+                if job.id not in told:
+                    yield job
+            told.update(job.id for job in page.jobs)
+            offset += len(page.jobs)
+
+    async def cancel(self, job_id: str) -> Job:
+        """The job as it is then; one that had ended stays as it was."""
+        await self._ask(Ask("DELETE", f"{PREFIX}/jobs/{job_id}"))
+        return await self.get(job_id)
+
+    async def count(self, status: str = "pending") -> int:
+        return decode(
+            (await self._ask(Ask("GET", f"{PREFIX}/count", {"status": status}))).body, dict[str, int]
+        )["count"]
+
+    async def formats(self) -> list[FormatInfo]:
+        return decode((await self._ask(Ask("GET", f"{PREFIX}/formats"))).body, list[FormatInfo])
+
+    async def targets(self) -> list[TargetInfo]:
+        return decode((await self._ask(Ask("GET", f"{PREFIX}/targets"))).body, list[TargetInfo])
+
+    async def preview(self, target: str, format: str = "json", records: int = 10, **given: Any) -> Preview:
+        """`given` are filters and options."""
+        body = {"target": target, "format": format, "max_preview_records": records, **given}
+        return decode((await self._ask(Ask("POST", f"{PREFIX}/preview", json=body))).body, Preview)
+
+    async def statistics(self) -> ExportStatistics:
+        return decode((await self._ask(Ask("GET", f"{PREFIX}/stats"))).body, ExportStatistics)
+
+    async def _ask(self, ask: Ask) -> Answer:
+        return await self._run(operations.asked(ask, self._patience))
+
+    async def _run(self, operation: Operation[Result]) -> Result:
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    taken = await self._take(step)
+                except httpx.HTTPError as error:
+                    step = operation.throw(unreachable(error))
+                else:
+                    step = operation.send(taken)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
+        finally:
+            operation.close()
+
+    async def _take(self, step: Step) -> Any:
+        match step:
+            case Ask():
+                response = await self._http.request(**request(step))
+                return head(response, response.content)
+            case Fetch(ask, begin, blocking):
+                async with self._http.stream(**request(ask)) as response:
+                    if response.status_code not in (200, 206):
+                        return head(response, await response.aread())
+                    feed = begin(head(response))
+                    async for data in response.aiter_bytes():
+                        if not (await asyncio.to_thread(feed, data) if blocking else feed(data)):
+                            break
+                    return head(response)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+                return None
+            case _:
+                return await asyncio.to_thread(step.call)

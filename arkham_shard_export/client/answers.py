@@ -1,0 +1,63 @@
+"""Answers of a host as typed values; fields that a newer host adds are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from arkham_shard_export.models import ExportJob, ExportStatus
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running job has come; `percent` of its records, `bytes` of its file, both None or 0 until they are known."""
+
+    phase: str
+    done: int
+    expected: int | None = None
+    percent: float | None = None
+    bytes: int = 0
+    seconds_left: float | None = None
+
+
+@dataclass(slots=True)
+class Job(ExportJob):
+    """A job, and while it runs how far it has come."""
+
+    progress: Progress | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in (ExportStatus.PENDING, ExportStatus.PROCESSING)
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file as it is stored, in hex."""
+        return self.metadata.get("sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    jobs: list[Job]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first records of an export, how many there are, and the bytes that the file would have, by estimate."""
+
+    estimated_record_count: int
+    preview_records: list[dict[str, Any]]
+    estimated_file_size_bytes: int
+
+
+def decode(body: bytes, type: type[_T]) -> _T:
+    return msgspec.json.decode(body, type=type)
+
+
+def convert(value: Any, type: type[_T]) -> _T:
+    return msgspec.convert(value, type)
