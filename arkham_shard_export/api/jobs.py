@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from arkham_shard_export.api.bodies import NewJobBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.downloads import download_response
+from arkham_shard_export.api.requestkeys import key_of
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
 from arkham_shard_export.models import ExportFilter, ExportStatus
 
@@ -38,7 +39,7 @@ async def get_jobs(
 
 async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     caller = await caller_of(request)
-    job = await caller.service.create(
+    job, repeated = await caller.service.accept(
         body.format,
         body.target,
         body.filters,
@@ -46,8 +47,12 @@ async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
         retention_hours=body.retention_hours,
+        key=key_of(request, caller, body),
     )
-    return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
+    headers = {"Location": f"/api/export/jobs/{job.id}"}
+    if repeated:
+        headers["Idempotency-Replayed"] = "true"
+    return JSONResponse(job_fields(job), 201, headers)
 
 
 async def get_job(request: Request, job_id: str) -> dict[str, Any]:

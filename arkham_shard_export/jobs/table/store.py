@@ -53,10 +53,20 @@ class JobStore:
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._listing = Listing(database, dialect)
 
-    async def insert(self, job: ExportJob, tenant_id: str | None, lane: str) -> None:
+    async def insert(
+        self,
+        job: ExportJob,
+        tenant_id: str | None,
+        lane: str,
+        held: tuple[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`held` is a FROM and WHERE and its values: the job is stored only where that gives a row, and once."""
+        marks = f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark}"
+        source, params = held if held is not None else ("", ())
+        values = f"SELECT {marks} {source} ON CONFLICT (id) DO NOTHING" if source else f"VALUES ({marks})"
         await self._database.execute(
             "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters, options, created_by,"
-            f" metadata, lane, tenant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark})",
+            f" metadata, lane, tenant_id) {values}",
             [
                 job.id,
                 job.format,
@@ -69,6 +79,7 @@ class JobStore:
                 json_text(job.metadata),
                 lane,
                 tenant_id,
+                *params,
             ],
         )
 
