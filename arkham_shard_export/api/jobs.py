@@ -11,8 +11,10 @@ from fastapi.responses import JSONResponse
 from arkham_shard_export.api.bodies import NewJobBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.downloads import download_response
+from arkham_shard_export.api.pages import chosen, links
 from arkham_shard_export.api.requestkeys import key_of
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST
 from arkham_shard_export.models import ExportFilter, ExportStatus
 
 
@@ -23,17 +25,20 @@ async def get_count(request: Request, status: str = ExportStatus.PENDING.value) 
 
 async def get_jobs(
     request: Request,
-    status: str | None = None,
-    format: str | None = None,
-    target: str | None = None,
+    response: Response,
+    status: Annotated[list[str] | None, Query()] = None,
+    format: Annotated[list[str] | None, Query()] = None,
+    target: Annotated[list[str] | None, Query()] = None,
     created_by: str | None = None,
+    sort: str = NEWEST_FIRST,
     limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 50,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
 ) -> dict[str, Any]:
     caller = await caller_of(request)
-    chosen = ExportFilter(status=status, format=format, target=target, created_by=created_by)
-    jobs = await caller.service.page(chosen, caller.scope, limit, offset)
-    total = await caller.service.count(chosen, caller.scope)
+    wanted = ExportFilter(chosen(status), chosen(format), chosen(target), created_by=created_by)
+    jobs = await caller.service.page(wanted, caller.scope, limit, offset, sort)
+    total = await caller.service.count(wanted, caller.scope)
+    response.headers.update(links(request, total, limit, offset))
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 

@@ -40,7 +40,7 @@ from arkham_shard_export.jobs.running.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.filerecords import FileRecords
 from arkham_shard_export.jobs.table.lease import Lease
-from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope, choices
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.jobs.table.requestkeys import RequestKey, RequestKeys
@@ -287,14 +287,23 @@ class JobService:
         return job
 
     async def page(
-        self, filter: ExportFilter, scope: Scope, limit: int = 50, offset: int = 0
+        self,
+        filter: ExportFilter,
+        scope: Scope,
+        limit: int = 50,
+        offset: int = 0,
+        sort: str = NEWEST_FIRST,
     ) -> list[ExportJob]:
+        """`sort` is one of ORDERS."""
         check_filter(filter)
+        if sort not in ORDERS:
+            message = f"Jobs cannot be sorted by {str(sort)[:60]!r}."
+            raise InvalidRequest([FieldProblem("sort", sort, message, tuple(ORDERS))])
         for name, value in (("limit", limit), ("offset", offset)):
             if not 0 <= value <= MAX_OFFSET:
                 message = f"{name} must be from 0 to {MAX_OFFSET}, not {value}."
                 raise InvalidRequest([FieldProblem(name, value, message)])
-        return await self.jobs.page(filter, scope, limit, offset)
+        return await self.jobs.page(filter, scope, limit, offset, sort)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
         check_filter(filter)
@@ -361,9 +370,13 @@ def check_filter(filter: ExportFilter) -> None:
         ("format", filter.format, valid_formats),
         ("target", filter.target, tuple(each.value for each in ExportTarget)),
     ):
-        if value is not None and value not in valid:
-            message = f"Unknown {name} {str(value)[:60]!r}."
-            problems.append(FieldProblem(name, value, message, valid))
+        given = () if value is None else choices(value)
+        if value is not None and not given:
+            problems.append(FieldProblem(name, value, f"{name} must name at least one.", valid))
+        unknown = next((each for each in given if each not in valid), None)
+        if unknown is not None:
+            message = f"Unknown {name} {unknown[:60]!r}."
+            problems.append(FieldProblem(name, unknown, message, valid))
     if filter.created_by is not None and "\0" in filter.created_by:
         problems.append(FieldProblem("created_by", filter.created_by, "created_by must be plain text."))
     if problems:

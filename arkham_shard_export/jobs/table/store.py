@@ -12,7 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.jobs.lifecycle import before
-from arkham_shard_export.jobs.table.listing import PENDING, Condition, Listing, Scope, where_of
+from arkham_shard_export.jobs.table.listing import (
+    NEWEST_FIRST,
+    PENDING,
+    Condition,
+    Listing,
+    Scope,
+    where_of,
+)
 from arkham_shard_export.jobs.table.rows import (
     COLUMNS,
     LARGE,
@@ -88,9 +95,10 @@ class JobStore:
         row = await self._database.fetch_one(f"SELECT {COLUMNS} FROM arkham_export_jobs{where}", params)
         return job_of(row) if row else None
 
-    async def page(self, filter: ExportFilter, scope: Scope, limit: int, offset: int) -> list[ExportJob]:
-        """Newest first."""
-        return await self._listing.page(filter, scope, limit, offset)
+    async def page(
+        self, filter: ExportFilter, scope: Scope, limit: int, offset: int, sort: str = NEWEST_FIRST
+    ) -> list[ExportJob]:
+        return await self._listing.page(filter, scope, limit, offset, sort)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
         return await self._listing.count(filter, scope)
