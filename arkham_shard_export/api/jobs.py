@@ -74,8 +74,7 @@ async def delete_job(request: Request, job_id: str) -> Response:
 async def download(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
     job, stored, name = await caller.service.file_of(job_id, caller.scope)
-    sha256 = job.metadata.get("sha256")
-    return download_response(request, stored, name, sha256, lambda: caller.service.downloaded(job))
+    return download_response(request, job, stored, name, lambda: caller.service.downloaded(job))
 
 
 async def get_stats(request: Request) -> dict[str, Any]:
