@@ -71,7 +71,7 @@ async def fill(recording: Recording, rows: int, analyze: bool) -> None:
     recursion = ""
     tenant = f"CAST('{TENANT}' AS uuid)"
     created = "replace(CAST(CAST('2020-01-01' AS timestamp) + i * interval '1 minute' AS text), ' ', 'T')"
-    took = "7919 * i % 1000"
+    took = "i % 1000 * 919 % 1000"
     ended = created.replace("i * interval", f"(i + {took}) * interval")
     if recording.sqlite:
         recursion = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
