@@ -7,6 +7,8 @@ ExportError
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
+├── KeyInUse                another request with this idempotency key is being accepted
+├── PreconditionFailed      the file is not the one that was asked for
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
 ├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
@@ -41,7 +43,9 @@ __all__ = [
     "InvalidRequest",
     "JobNotCompleted",
     "JobNotFound",
+    "KeyInUse",
     "NotAllowed",
+    "PreconditionFailed",
     "ServiceUnavailable",
     "SnapshotBusy",
     "SourceChanged",
@@ -108,6 +112,19 @@ class FileExpired(ExportError):
 
 class FileMissing(ExportError):
     """The job completed but its file is no longer in the store."""
+
+
+class KeyInUse(ExportError):
+    """Another request with the same idempotency key has not been accepted or refused yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is being accepted at this moment; try again in a moment."
+        )
+
+
+class PreconditionFailed(ExportError):
+    """The file is another, or newer, than the one that the request is about."""
 
 
 class TooManyJobs(ExportError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -117,11 +118,11 @@ class ExportStatistics:
 
 @dataclass(slots=True)
 class ExportFilter:
-    """Which jobs to list; None leaves a field open."""
+    """Which jobs to list; None leaves a field open, and of several values any may be that of a job."""
 
-    status: str | None = None
-    format: str | None = None
-    target: str | None = None
+    status: str | Sequence[str] | None = None
+    format: str | Sequence[str] | None = None
+    target: str | Sequence[str] | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     created_by: str | None = None

@@ -23,7 +23,7 @@ from arkham_shard_export.host import Host
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.operating.watching import Flight
 from arkham_shard_export.jobs.service import JobService
-from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, Scope
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,
@@ -243,11 +243,15 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             return None
 
     async def list_jobs(
-        self, filter: ExportFilter | None = None, limit: int = 50, offset: int = 0
+        self,
+        filter: ExportFilter | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        sort: str = NEWEST_FIRST,
     ) -> list[ExportJob]:
-        """Newest first."""
+        """Newest first, or by `sort`: `created_at` or `completed_at`, with a minus from the last to the first."""
         service = await self.service()
-        return await service.page(filter or ExportFilter(), self.scope(), limit, offset)
+        return await service.page(filter or ExportFilter(), self.scope(), limit, offset, sort)
 
     async def cancel_job(self, job_id: str) -> ExportJob | None:
         """Cancel a pending or running job; the job as it is then, or None where there is no such job."""

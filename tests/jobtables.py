@@ -64,26 +64,31 @@ async def database(kind: str, data_dir: Path, postgres_url: str = "") -> AsyncIt
 async def fill(recording: Recording, rows: int, analyze: bool) -> None:
     """Finished jobs: of every ten one failed and one was cancelled; fifty users; every fourth is of TENANT.
 
-    Of those that failed none is CSV, but for ten.
+    Of those that failed none is CSV, but for ten. They ended in another order than they were created in; of every
+    thousand one has no time of its end.
     """
     numbers = f"generate_series(1, {rows}) AS n(i)"
     recursion = ""
     tenant = f"CAST('{TENANT}' AS uuid)"
     created = "replace(CAST(CAST('2020-01-01' AS timestamp) + i * interval '1 minute' AS text), ' ', 'T')"
+    took = "i % 1000 * 919 % 1000"
+    ended = created.replace("i * interval", f"(i + {took}) * interval")
     if recording.sqlite:
         recursion = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
         numbers, tenant = "n", f"'{TENANT}'"
         created = "strftime('%Y-%m-%dT%H:%M:%S', 1577836800 + i * 60, 'unixepoch')"
+        ended = created.replace("i * 60", f"(i + {took}) * 60")
     await recording.service.execute(
         "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, record_count, file_size,"
-        f" processing_time_ms, created_by, tenant_id, file_path, expires_at) {recursion}"
+        f" processing_time_ms, created_by, tenant_id, file_path, expires_at, completed_at) {recursion}"
         " SELECT 'old-' || CAST(i AS TEXT), CASE i % 5 WHEN 0 THEN 'csv' WHEN 1 THEN 'pdf' ELSE 'json' END,"
         " CASE i % 3 WHEN 0 THEN 'claims' WHEN 1 THEN 'documents' ELSE 'graph' END,"
         " CASE WHEN i % 10 = 3 OR (i <= 50 AND i % 5 = 0) THEN 'failed' WHEN i % 10 = 4 THEN 'cancelled'"
         f" ELSE 'completed' END, {created} || '.000000+00:00', 10, 1000, 5.0,"
         f" 'user-' || CAST(i % 50 AS TEXT), CASE WHEN i % 4 = 0 THEN {tenant} END,"
         " CASE WHEN i % 10 IN (0, 1, 2, 5, 6, 7, 8, 9) AND NOT (i <= 50 AND i % 5 = 0)"
-        f" THEN 'undated/old-' || CAST(i AS TEXT) || '.1.json' END, {created} || '.000000+00:00' FROM {numbers}"
+        f" THEN 'undated/old-' || CAST(i AS TEXT) || '.1.json' END, {created} || '.000000+00:00',"
+        f" CASE WHEN i % 1000 <> 1 THEN {ended} || '.000000+00:00' END FROM {numbers}"
     )
     if analyze:
         await recording.service.execute("ANALYZE arkham_export_jobs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -117,6 +118,39 @@ def test_the_demo_case_is_as_large_as_the_readme_says() -> None:
     assert said is not None
     tables = (DOCUMENTS, ENTITIES, CLAIMS, TIMELINE_EVENTS, MATRICES)
     assert [int(number) for number in said.groups()] == [len(demo_rows(table)) for table in tables]
+
+
+def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> None:
+    key, listing, download = re.findall(r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL)
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+
+        def shell(script: str, **environment: str) -> str:
+            script = script.replace("http://127.0.0.1:8100", str(host.client.base_url).rstrip("/"))
+            return subprocess.run(
+                ["bash", "-ec", script],
+                cwd=tmp_path,
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+
+        first, again = shell(key), shell(key)
+        job = json.loads(first.splitlines()[-1])
+        assert first.startswith("HTTP/1.1 201")
+        assert "idempotency-replayed: true" in again.lower()
+        assert json.loads(again.splitlines()[-1])["id"] == job["id"]
+        assert shell(listing).startswith("HTTP/1.1 200")
+        host.wait(job["id"])
+        whole = host.client.get(f"/api/export/jobs/{job['id']}/download")
+        (tmp_path / "claims.csv").write_bytes(whole.content[:1001])
+        shell(download, ID=job["id"])
+        (named,) = tmp_path.glob("claims-*.csv")
+        assert named.read_bytes() == (tmp_path / "claims.csv").read_bytes() == whole.content
+        for name in ("ETag", "Repr-Digest", "Content-Disposition", "Expires", "Export-Records", "Export-Skipped",
+                     "Export-Adjusted"):  # fmt: skip
+            assert f"`{name}`" in PAGES["docs/rest.md"]
+            assert name in whole.headers
 
 
 def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:

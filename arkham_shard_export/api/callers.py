@@ -15,7 +15,8 @@ class Caller:
     def __init__(self, service: JobService, scope: Scope, user: Any) -> None:
         self.service = service
         self.scope = scope
-        self.created_by = str(user.id) if user is not None else "system"
+        self.user_id = None if user is None else str(user.id)
+        self.created_by = "system" if self.user_id is None else self.user_id
 
 
 def shard_of(request: Request) -> Any:

@@ -1,7 +1,11 @@
-"""A file of the store as an answer: whole, or the one range of it that was asked for (RFC 9110)."""
+"""A file of the store as an answer: whole, or the one range of it that was asked for (RFC 9110).
+
+Ranges are read here and not by Starlette, whose parser cost quadratic time on many ranges (CVE-2025-62727).
+"""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
@@ -14,7 +18,10 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from arkham_shard_export.api.conditions import Version, unchanged
+from arkham_shard_export.api.errors import error_response
 from arkham_shard_export.jobs.files import MEDIA_TYPES, StoredObject, extension_of
+from arkham_shard_export.models import ExportJob
 
 Told = Callable[[], Coroutine[Any, Any, None]]
 
@@ -54,23 +61,39 @@ def span_of(text: str | None, size: int) -> Span:
 
 
 def disposition(name: str) -> str:
-    """`attachment` under this name (RFC 6266), with a stand-in for readers of ASCII alone."""
+    """`attachment` under this name (RFC 6266).
+
+    `filename*` is what browsers read; for those who do not know it (curl) the plain one holds the same in UTF-8.
+    """
     name = "".join(each if each.isprintable() and each not in '/\\"' else "_" for each in name)
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    attachment = f'attachment; filename="{plain}"'
-    return attachment if plain == name else f"{attachment}; filename*=UTF-8''{quote(name, safe='')}"
+    # Headers are sent as Latin-1.
+    attachment = f'attachment; filename="{name.encode().decode("latin-1")}"'
+    return attachment if name.isascii() else f"{attachment}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def download_response(
-    request: Request, stored: StoredObject, name: str, sha256: object, told: Told
+    request: Request, job: ExportJob, stored: StoredObject, name: str, told: Told
 ) -> Response:
-    """The answer to a GET or HEAD; `told` is called when the first part of the file was sent."""
-    etag = f'"{sha256}"' if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
+    """The answer to a GET or HEAD; `told` is called when the first part of the file was sent.
+
+    PreconditionFailed where the request is about another file.
+    """
+    sha256 = job.metadata.get("sha256")
+    known = isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None
+    etag = f'"{sha256}"' if known else None
+    caching = {
+        **({"ETag": etag} if etag else {}),
+        "Last-Modified": format_datetime(stored.modified_at, usegmt=True),
+        **({"Expires": format_datetime(job.expires_at, usegmt=True)} if job.expires_at else {}),
+    }
+    if unchanged(request, Version(etag, stored.modified_at)):
+        return Response(status_code=304, headers=caching)
     headers = {
+        **caching,
+        **({"Repr-Digest": _digest(str(sha256))} if known else {}),
+        **_counts(job),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(name),
-        "Last-Modified": format_datetime(stored.modified_at, usegmt=True),
-        **({"ETag": etag} if etag else {}),
     }
     media_type = MEDIA_TYPES.get(extension_of(stored.name))
     if request.method == "HEAD":
@@ -78,15 +101,31 @@ def download_response(
     try:
         span = span_of(_range_asked(request, etag), stored.size)
     except Unsatisfiable:
-        return Response(
-            status_code=416, headers={"Accept-Ranges": "bytes", "Content-Range": f"bytes */{stored.size}"}
-        )
+        told_size = {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{stored.size}"}
+        detail = f"The file ends before this range begins; it has {stored.size} bytes."
+        return error_response(416, detail, headers=told_size)
     headers["Content-Length"] = str(span.stop - span.start)
     if span.asked:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{stored.size}"
     # The later parts of a download that is fetched in parts are no downloads of their own.
     body = _body(stored, span, told if span.start == 0 else None)
     return _FileResponse(body, 206 if span.asked else 200, headers, media_type)
+
+
+def _digest(sha256: str) -> str:
+    """The hash of the whole file as RFC 9530 writes it."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
+
+
+def _counts(job: ExportJob) -> dict[str, str]:
+    """How complete the file is: records in it, records left out, values that could not be carried as they were."""
+    completeness, adjustments = job.metadata.get("completeness"), job.metadata.get("adjustments")
+    skipped = completeness.get("skipped") if isinstance(completeness, dict) else None
+    counts = {"Export-Records": job.record_count, "Export-Skipped": skipped}
+    if isinstance(adjustments, list):
+        given = [each.get("count") for each in adjustments if isinstance(each, dict)]
+        counts["Export-Adjusted"] = sum(each for each in given if isinstance(each, int))
+    return {name: str(count) for name, count in counts.items() if isinstance(count, int)}
 
 
 def _range_asked(request: Request, etag: str | None) -> str | None:

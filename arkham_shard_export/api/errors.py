@@ -19,14 +19,16 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
+    KeyInUse,
     NotAllowed,
+    PreconditionFailed,
     ServiceUnavailable,
     SourceFailed,
     StoreFull,
     TooManyJobs,
 )
 
-RETRY_SECONDS = {429: 10, 503: 5, 507: 300}
+RETRY_SECONDS = {409: 1, 429: 10, 503: 5, 507: 300}
 MAX_SHOWN = 200
 STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
@@ -35,6 +37,8 @@ STATUS_OF: dict[type[ExportError], int] = {
     NotAllowed: 403,
     FileExpired: 410,
     FileMissing: 404,
+    KeyInUse: 409,
+    PreconditionFailed: 412,
     TooManyJobs: 429,
     StoreFull: 507,
     ServiceUnavailable: 503,

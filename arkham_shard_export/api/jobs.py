@@ -11,10 +11,24 @@ from fastapi.responses import JSONResponse
 from arkham_shard_export.api.bodies import NewJobBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.downloads import download_response
+from arkham_shard_export.api.pages import chosen, links
+from arkham_shard_export.api.requestkeys import key_of
+from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
-from arkham_shard_export.models import ExportFilter, ExportStatus
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS
+from arkham_shard_export.models import ExportFilter, ExportStatus, ExportTarget
 
-Status = Annotated[str, Query(json_schema_extra={"enum": [*ExportStatus]})]
+
+def _one_of(*valid: str) -> Any:
+    """Describes a parameter; what it may be is checked further in."""
+    return Query(json_schema_extra={"enum": [*valid]})
+
+
+def _some_of(*valid: str) -> Any:
+    return Query(json_schema_extra={"items": {"type": "string", "enum": [*valid]}})
+
+
+Status = Annotated[str, _one_of(*ExportStatus)]
 
 
 async def get_count(request: Request, status: Status = ExportStatus.PENDING.value) -> dict[str, int]:
@@ -24,23 +38,26 @@ async def get_count(request: Request, status: Status = ExportStatus.PENDING.valu
 
 async def get_jobs(
     request: Request,
-    status: str | None = None,
-    format: str | None = None,
-    target: str | None = None,
+    response: Response,
+    status: Annotated[list[str] | None, _some_of(*ExportStatus)] = None,
+    format: Annotated[list[str] | None, _some_of(*FORMATS)] = None,
+    target: Annotated[list[str] | None, _some_of(*ExportTarget)] = None,
     created_by: str | None = None,
+    sort: Annotated[str, _one_of(*ORDERS)] = NEWEST_FIRST,
     limit: Annotated[int, Query(ge=1, le=MAX_LIST)] = 50,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
 ) -> dict[str, Any]:
     caller = await caller_of(request)
-    chosen = ExportFilter(status=status, format=format, target=target, created_by=created_by)
-    jobs = await caller.service.page(chosen, caller.scope, limit, offset)
-    total = await caller.service.count(chosen, caller.scope)
+    wanted = ExportFilter(chosen(status), chosen(format), chosen(target), created_by=created_by)
+    jobs = await caller.service.page(wanted, caller.scope, limit, offset, sort)
+    total = await caller.service.count(wanted, caller.scope)
+    response.headers.update(links(request, total, limit, offset))
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
 async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     caller = await caller_of(request)
-    job = await caller.service.create(
+    job, repeated = await caller.service.accept(
         body.format,
         body.target,
         body.filters,
@@ -48,8 +65,12 @@ async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
         retention_hours=body.retention_hours,
+        key=key_of(request, caller, body),
     )
-    return JSONResponse(job_fields(job), 201, {"Location": f"/api/export/jobs/{job.id}"})
+    headers = {"Location": f"/api/export/jobs/{job.id}"}
+    if repeated:
+        headers["Idempotency-Replayed"] = "true"
+    return JSONResponse(job_fields(job), 201, headers)
 
 
 async def get_job(request: Request, job_id: str) -> dict[str, Any]:
@@ -66,8 +87,7 @@ async def delete_job(request: Request, job_id: str) -> Response:
 async def download(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
     job, stored, name = await caller.service.file_of(job_id, caller.scope)
-    sha256 = job.metadata.get("sha256")
-    return download_response(request, stored, name, sha256, lambda: caller.service.downloaded(job))
+    return download_response(request, job, stored, name, lambda: caller.service.downloaded(job))
 
 
 async def get_stats(request: Request) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
+    KeyInUse,
     ServiceUnavailable,
 )
 from arkham_shard_export.formats import FORMATS
@@ -39,9 +40,10 @@ from arkham_shard_export.jobs.running.runs import Runs
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.filerecords import FileRecords
 from arkham_shard_export.jobs.table.lease import Lease
-from arkham_shard_export.jobs.table.listing import Scope
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope, choices
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.requestkeys import RequestKey, RequestKeys
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
@@ -129,8 +131,10 @@ class JobService:
             self._telling.then = self.publisher.wake
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
         self._records = FileRecords(database)
+        self._keys = RequestKeys(database, dialect)
         self.sweeper = Sweeper(
             self._records,
+            self._keys,
             self.files,
             self._lease,
             self._telling,
@@ -211,12 +215,49 @@ class JobService:
 
         TooManyJobs and StoreFull refuse it for now. The file is kept for `retention_hours` once it is there.
         """
-        request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
-        lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
-        hours = self._admission.retention_hours(retention_hours)
-        await self._admission.admit(created_by, tenant_id)
+        job, _ = await self.accept(
+            format,
+            target,
+            filters,
+            options,
+            created_by=created_by,
+            tenant_id=tenant_id,
+            retention_hours=retention_hours,
+        )
+        return job
+
+    async def accept(
+        self,
+        format: object,
+        target: object,
+        filters: object,
+        options: object,
+        *,
+        created_by: str,
+        tenant_id: str | None,
+        retention_hours: object = None,
+        key: RequestKey | None = None,
+    ) -> tuple[ExportJob, bool]:
+        """As `create`, but of all requests with one key the first makes the job; whether this was a later one.
+
+        KeyInUse while another is being accepted, InvalidRequest where the key came with another request. A request
+        that is refused leaves its key free.
+        """
+        claim = None if key is None else await self._keys.claim(key)
+        if claim is not None and claim.stored:
+            return await self.get(claim.job_id, Scope(tenant_id)), True
+        try:
+            request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
+            lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
+            hours = self._admission.retention_hours(retention_hours)
+            await self._admission.admit(created_by, tenant_id)
+        except BaseException:
+            if claim is not None:
+                with contextlib.suppress(Exception):
+                    await self._keys.release(claim)
+            raise
         job = ExportJob(
-            id=str(uuid4()),
+            id=str(uuid4()) if claim is None else claim.job_id,
             format=request.format,
             target=request.target,
             created_at=self._clock(),
@@ -225,10 +266,18 @@ class JobService:
             created_by=created_by,
             metadata={} if retention_hours is None else {"retention_hours": hours},
         )
-        await self.jobs.insert(job, tenant_id, lane)
+        if claim is None:
+            await self.jobs.insert(job, tenant_id, lane)
+        else:
+            await self.jobs.insert(job, tenant_id, lane, self._keys.holds(claim))
+            claim = await self._keys.again(claim)
+            if claim is None or not claim.stored:
+                raise KeyInUse
+            if not claim.mine:
+                return await self.get(claim.job_id, Scope(tenant_id)), True
         self._telling.changed(job, tenant_id, "pending", lane=lane)
         await self.queue.put(job.id, lane)
-        return job
+        return job, False
 
     async def get(self, job_id: str, scope: Scope) -> ExportJob:
         """The job, or JobNotFound."""
@@ -238,14 +287,23 @@ class JobService:
         return job
 
     async def page(
-        self, filter: ExportFilter, scope: Scope, limit: int = 50, offset: int = 0
+        self,
+        filter: ExportFilter,
+        scope: Scope,
+        limit: int = 50,
+        offset: int = 0,
+        sort: str = NEWEST_FIRST,
     ) -> list[ExportJob]:
+        """`sort` is one of ORDERS."""
         check_filter(filter)
+        if sort not in ORDERS:
+            message = f"Jobs cannot be sorted by {str(sort)[:60]!r}."
+            raise InvalidRequest([FieldProblem("sort", sort, message, tuple(ORDERS))])
         for name, value in (("limit", limit), ("offset", offset)):
             if not 0 <= value <= MAX_OFFSET:
                 message = f"{name} must be from 0 to {MAX_OFFSET}, not {value}."
                 raise InvalidRequest([FieldProblem(name, value, message)])
-        return await self.jobs.page(filter, scope, limit, offset)
+        return await self.jobs.page(filter, scope, limit, offset, sort)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
         check_filter(filter)
@@ -312,9 +370,13 @@ def check_filter(filter: ExportFilter) -> None:
         ("format", filter.format, valid_formats),
         ("target", filter.target, tuple(each.value for each in ExportTarget)),
     ):
-        if value is not None and value not in valid:
-            message = f"Unknown {name} {str(value)[:60]!r}."
-            problems.append(FieldProblem(name, value, message, valid))
+        given = () if value is None else choices(value)
+        if value is not None and not given:
+            problems.append(FieldProblem(name, value, f"{name} must name at least one.", valid))
+        unknown = next((each for each in given if each not in valid), None)
+        if unknown is not None:
+            message = f"Unknown {name} {unknown[:60]!r}."
+            problems.append(FieldProblem(name, unknown, message, valid))
     if filter.created_by is not None and "\0" in filter.created_by:
         problems.append(FieldProblem("created_by", filter.created_by, "created_by must be plain text."))
     if problems:

@@ -113,7 +113,8 @@ def test_a_range_that_is_not_understood_is_not_heeded_and_one_behind_the_end_is_
         assert (answer.status_code, answer.content) == (200, whole.content)
     for asked in (f"bytes={job['file_size']}-", "bytes=-0"):
         answer = stored.client.get(job["download_url"], headers={"Range": asked})
-        assert (answer.status_code, answer.content) == (416, b"")
+        assert answer.status_code == 416
+        assert str(job["file_size"]) in answer.json()["detail"]
         assert answer.headers["content-range"] == f"bytes */{job['file_size']}"
 
 
@@ -173,7 +174,7 @@ def test_a_file_of_which_no_hash_is_known_has_no_tag_and_no_range_on_condition(
     assert (answer.status_code, answer.content) == (206, whole.content[1:3])
     assert not {"etag", "x-evil"} & set(answer.headers)
     assert answer.headers["content-disposition"] == (
-        "attachment; filename=\"____X-Evil: 1.csv\"; filename*=UTF-8''%C3%A9___X-Evil%3A%201.csv"
+        "attachment; filename=\"é___X-Evil: 1.csv\"; filename*=UTF-8''%C3%A9___X-Evil%3A%201.csv"
     )
     for condition in ('""', '"None"', "None"):
         answer = stored.client.get(job["download_url"], headers={"Range": "bytes=1-2", "If-Range": condition})

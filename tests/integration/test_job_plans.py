@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,13 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.jobs.table.filerecords import FileRecords
-from arkham_shard_export.jobs.table.listing import DEEP_OFFSET, EVERYTHING, Scope
+from arkham_shard_export.jobs.table.listing import (
+    DEEP_OFFSET,
+    EVERYTHING,
+    NEWEST_FIRST,
+    ORDERS,
+    Scope,
+)
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
@@ -26,8 +33,13 @@ Call = Callable[[JobStore], Awaitable[Any]]
 Work = Callable[[JobStore, Recording], Awaitable[None]]
 
 
-def page(scope: Scope = EVERYTHING, offset: int = 0, **filter: Any) -> Call:
-    return lambda store: store.page(ExportFilter(**filter), scope, 50, offset)
+def page(scope: Scope = EVERYTHING, offset: int = 0, sort: str = NEWEST_FIRST, **filter: Any) -> Call:
+    return lambda store: store.page(ExportFilter(**filter), scope, 50, offset, sort)
+
+
+def among(name: str, value: str | list[str]) -> str:
+    values = "', '".join([value] if isinstance(value, str) else value)
+    return f"{name} IN ('{values}')"
 
 
 def count(scope: Scope = EVERYTHING, **filter: Any) -> Call:
@@ -46,6 +58,27 @@ WALKED: dict[str, Call] = {
     "of a user of a tenant": page(OF_USER),
     "since": page(created_after=datetime(2020, 1, 2, tzinfo=UTC)),
     "of a common mix": page(status="completed", format="json"),
+    "of two states": page(status=["pending", "processing"]),
+    "of all states": page(status=[*ExportStatus]),
+    "of two formats": page(format=["csv", "docx"]),
+    "of two targets of a tenant": page(OF_TENANT, target=["claims", "graph"]),
+    "of a mix of several": page(status=["completed", "cancelled"], format=["json", "pdf"]),
+    **{
+        f"{sort}: {name}": page(scope, sort=sort, **filter)
+        for sort in ORDERS
+        if sort != NEWEST_FIRST
+        for name, scope, filter in (
+            ("first page", EVERYTHING, {}),
+            ("of a state", EVERYTHING, {"status": "failed"}),
+            ("of a format", EVERYTHING, {"format": "csv"}),
+            ("of a target", EVERYTHING, {"target": "claims"}),
+            ("of a user", EVERYTHING, {"created_by": "user-4"}),
+            ("of an owner", Scope(owner="user-4"), {}),
+            ("of a tenant", OF_TENANT, {}),
+            ("of two states", EVERYTHING, {"status": ["failed", "cancelled"]}),
+            ("of a common mix", EVERYTHING, {"status": "completed", "format": "json"}),
+        )
+    },
     "claiming": lambda store: store.pending(1),
     "passing by": lambda store: store.pending(1, "small"),
     "expiring": lambda store: FileRecords(store._database).expired(datetime(2020, 1, 1, tzinfo=UTC), 5),
@@ -66,6 +99,8 @@ SEARCHED: dict[str, tuple[int, Call]] = {
     "failed csv of a user": (1, page(status="failed", format="csv", created_by="user-5")),
     "failed csv of a tenant": (2, page(OF_TENANT, status="failed", format="csv")),
     "none": (0, page(status="pending", format="csv")),
+    "pending or failed csv": (10, page(status=["pending", "failed"], format="csv")),
+    "failed csv by their end": (10, page(status="failed", format="csv", sort="completed_at")),
 }
 
 
@@ -128,13 +163,27 @@ def assert_unsorted(plan: str) -> None:
     assert '"Node Type": "Sort"' not in plan, plan
 
 
+def assert_merged(plan: str, rows: int) -> None:
+    """Nothing is sorted but some `rows` at most, such as those of the page itself."""
+    if plan.startswith("[["):
+        assert '"Merge Append"' in plan, plan
+        sorted_rows = re.findall(r'"Node Type": "Sort".*?"Plan Rows": (\d+)', plan)
+        assert [each for each in sorted_rows if int(each) > rows] == [], plan
+    else:
+        assert "MERGE (UNION ALL)" in plan, plan
+        assert plan.count("USE TEMP B-TREE") <= 1, plan
+
+
 @pytest.mark.parametrize("name", WALKED)
 def test_a_walk_is_along_an_index_and_never_sorted(run: Callable[[Work], None], name: str) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
         await WALKED[name](store)
         (plan,) = await plans(recording)
         assert_indexed(plan)
-        assert_unsorted(plan)
+        if "UNION ALL" in recording.statements[-1][0]:
+            assert_merged(plan, rows=50)
+        else:
+            assert_unsorted(plan)
 
     run(work)
 
@@ -167,18 +216,30 @@ def test_what_few_jobs_match_is_searched_by_all_the_filters(run: Callable[[Work]
     run(work)
 
 
-@pytest.mark.parametrize("filter", [{}, {"status": "completed"}, {"target": "claims", "format": "json"}])
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {},
+        {"status": "completed"},
+        {"target": "claims", "format": "json"},
+        {"status": ["completed", "failed"]},
+        {"target": ["claims", "graph"], "status": ["completed", "failed"]},
+    ],
+)
+@pytest.mark.parametrize("sort", ["-created_at", "completed_at"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1])
 def test_a_deep_page_skips_entries_of_an_index(
-    run: Callable[[Work], None], filter: dict[str, str], share: float
+    run: Callable[[Work], None], filter: dict[str, Any], share: float, sort: str
 ) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
         total = await store.count(ExportFilter(**filter), EVERYTHING)
         recording.statements.clear()
         offset = int(total * share) - (7 if share == 1 else 0)
-        assert len(await page(offset=offset, **filter)(store)) == (7 if share == 1 else 50)
+        assert len(await page(offset=offset, sort=sort, **filter)(store)) == (7 if share == 1 else 50)
         (plan,) = await plans(recording)
         assert_indexed(plan)
+        if "UNION ALL" in recording.statements[-1][0]:
+            assert_merged(plan, rows=ROWS // 2)
         (skipped,) = [params[-1] for sql, params in recording.statements if "OFFSET" in sql]
         assert skipped <= total / 2
 
@@ -186,22 +247,34 @@ def test_a_deep_page_skips_entries_of_an_index(
 
 
 @pytest.mark.parametrize(
-    "filter", [{}, {"status": "failed"}, {"format": "csv", "target": "graph"}, {"created_by": "user-4"}]
+    "filter",
+    [
+        {},
+        {"status": "failed"},
+        {"format": "csv", "target": "graph"},
+        {"created_by": "user-4"},
+        {"status": ["failed", "pending", "failed"]},
+        {"status": ["cancelled", "completed"], "format": ["csv", "pdf"], "target": "graph"},
+    ],
 )
 @pytest.mark.parametrize("scope", [EVERYTHING, OF_TENANT, OF_USER])
+@pytest.mark.parametrize("sort", ORDERS)
 def test_pages_put_together_are_the_whole_list_in_order(
-    run: Callable[[Work], None], filter: dict[str, str], scope: Scope
+    run: Callable[[Work], None], filter: dict[str, Any], scope: Scope, sort: str
 ) -> None:
     async def work(store: JobStore, recording: Recording) -> None:
         total = await store.count(ExportFilter(**filter), scope)
-        conditions = [f"{name} = '{value}'" for name, value in filter.items()]
+        conditions = [among(name, value) for name, value in filter.items()]
         if scope.tenant_id is not None:
             conditions.append(f"tenant_id = '{scope.tenant_id}'")
         if scope.owner is not None:
             conditions.append(f"created_by = '{scope.owner}'")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        rows = await recording.service.fetch_all(f"SELECT id, created_at FROM arkham_export_jobs {where}")
-        ids = [row["id"] for row in sorted(rows, key=lambda row: row["created_at"], reverse=True)]
+        column = sort.removeprefix("-")
+        rows = await recording.service.fetch_all(f"SELECT id, {column} AS at FROM arkham_export_jobs {where}")
+        # What has not ended comes after all that has.
+        rows.sort(key=lambda row: (row["at"] is None, row["at"] or "", row["id"]), reverse=sort != column)
+        ids = [row["id"] for row in rows]
         assert total == len(ids)
         starts = {
             0,
@@ -215,7 +288,7 @@ def test_pages_put_together_are_the_whole_list_in_order(
             total,
         }
         for offset in sorted(each for each in starts if each >= 0):
-            found = await store.page(ExportFilter(**filter), scope, 50, offset)
+            found = await store.page(ExportFilter(**filter), scope, 50, offset, sort)
             assert [job.id for job in found] == ids[offset : offset + 50]
 
     run(work)

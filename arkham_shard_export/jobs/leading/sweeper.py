@@ -1,4 +1,4 @@
-"""Deletes files whose time is over, and settles files without a job and jobs without their file."""
+"""Deletes files and keys whose time is over, and settles files without a job and jobs without their file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from arkham_shard_export.jobs.files import FileStore, StoredEntry, job_file
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.table.filerecords import FileRecords, KeptFile
 from arkham_shard_export.jobs.table.lease import Lease
+from arkham_shard_export.jobs.table.requestkeys import RequestKeys
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.ports import Clock
 
@@ -32,6 +33,7 @@ class Sweeper:
     def __init__(
         self,
         records: FileRecords,
+        keys: RequestKeys,
         files: FileStore,
         lease: Lease,
         telling: Telling,
@@ -40,6 +42,7 @@ class Sweeper:
         every_seconds: float,
     ) -> None:
         self._records = records
+        self._keys = keys
         self._files = files
         self._lease = lease
         self._telling = telling
@@ -60,6 +63,8 @@ class Sweeper:
             try:
                 if await self._lease.held() and await self._watch.trusted():
                     await self.expire()
+                    while await self._keys.forget() and await self._lease.held():
+                        pass
                     if sweeps % STOCKTAKING_SWEEPS == 0:
                         await self.take_stock()
                     sweeps += 1

@@ -24,6 +24,13 @@ TABLE = (
 )
 
 
+def seconds_now(dialect: Dialect) -> str:
+    """SQL for the seconds since 1970 by the clock of the database."""
+    if isinstance(dialect, PostgresDialect):
+        return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
 def this_machine() -> str:
     """Two processes of which this is the same can see each other by process id."""
     try:
@@ -44,11 +51,7 @@ class Lease:
         self.holder = f"{self._machine}|{os.getpid()}|{uuid4().hex}"
         self._asked = float("-inf")
         self._held = False
-        self._now = (
-            "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
-            if isinstance(dialect, PostgresDialect)
-            else "(julianday('now') - 2440587.5) * 86400.0"
-        )
+        self._now = seconds_now(dialect)
 
     async def held(self) -> bool:
         """Whether this process holds the lease now, taking or renewing it if need be."""

@@ -1,13 +1,14 @@
 """Pages and counts of jobs that cost the same among a thousand jobs and among millions.
 
-A page is a walk along an index in the order of the page. A walk that would pass by many jobs for each one it finds
+A page is a walk along an index in the order of the page, or along several places of one (several statuses) whose jobs
+are merged. A walk that would pass by many jobs for each one it finds
 (several filters that few jobs match) gives way to a search of those few. The totals tell beforehand which it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arkham_shard_export.jobs.table.rows import COLUMNS, job_of, time_text
@@ -36,11 +37,39 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`expression` holds a mark for each of `values`."""
+    """`expression` holds a mark for each of `values`; where any of several values will do, `each` has one condition
+    for each of them."""
 
     column: str
     expression: str
     values: tuple[str, ...]
+    each: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By a column that has an index for every filter. What has not ended comes after all that has."""
+
+    column: str
+    descending: bool
+
+    def by(self, backwards: bool = False, column: str | None = None, id: str = "id") -> str:
+        """What stands after ORDER BY; `backwards` gives the same jobs the other way round."""
+        way = "DESC" if self.descending != backwards else "ASC"
+        # On PostgreSQL this is how indexes are; SQLite walks one in two parts.
+        unended = {"ASC": " NULLS LAST", "DESC": " NULLS FIRST"}[way] if self.column == "completed_at" else ""
+        return f"ORDER BY {column or self.column} {way}{unended}, {id} {way}"
+
+
+NEWEST_FIRST = "-created_at"
+OLDEST = Order("created_at", False)
+ORDERS = {
+    NEWEST_FIRST: Order("created_at", True),
+    "created_at": OLDEST,
+    "-completed_at": Order("completed_at", True),
+    "completed_at": Order("completed_at", False),
+}
+"""How jobs can be listed: the orders that cost no more among a million jobs than among a thousand."""
 
 
 _PENDING = ExportStatus.PENDING.value
@@ -58,9 +87,10 @@ class _Sizes:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What stands after FROM; `ordered` where an index gives the order of a page."""
+    """Where matching jobs are found: each of `parts` stands after a FROM of its own. `ordered` where an index
+    gives the order of a page."""
 
-    sql: str
+    parts: Sequence[str]
     params: Sequence[Any]
     ordered: bool
 
@@ -73,8 +103,11 @@ class Listing:
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._sqlite = isinstance(dialect, SqliteDialect)
 
-    async def page(self, filter: ExportFilter, scope: Scope, limit: int, offset: int) -> list[ExportJob]:
-        """Newest first."""
+    async def page(
+        self, filter: ExportFilter, scope: Scope, limit: int, offset: int, sort: str = NEWEST_FIRST
+    ) -> list[ExportJob]:
+        """`sort` is one of ORDERS."""
+        order = ORDERS[sort]
         equal, period = self._conditions(filter, scope), _period(filter)
         sizes = await self._sizes(equal) if len(equal) > 1 or offset >= DEEP_OFFSET else None
         if sizes is not None and offset >= sizes.together:
@@ -83,14 +116,15 @@ class Listing:
         if sizes is not None and backwards:
             rest = sizes.together - offset
             limit, offset = min(limit, rest), max(0, rest - limit)
-        source = await self._source(equal, period, sizes)
-        jobs = await self._jobs(source, "ASC" if backwards else "DESC", limit, offset)
+        source = await self._source(equal, period, sizes, order.column)
+        jobs = await self._jobs(source, order, backwards, limit, offset)
         return jobs[::-1] if backwards else jobs
 
     async def oldest(self, filter: ExportFilter, scope: Scope) -> ExportJob | None:
         equal, period = self._conditions(filter, scope), _period(filter)
         sizes = await self._sizes(equal) if len(equal) > 1 else None
-        jobs = await self._jobs(await self._source(equal, period, sizes), "ASC", 1, 0)
+        source = await self._source(equal, period, sizes, OLDEST.column)
+        jobs = await self._jobs(source, OLDEST, False, 1, 0)
         return jobs[0] if jobs else None
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
@@ -125,9 +159,7 @@ class Listing:
             ("created_by", "?", scope.owner),
         )
         wanted = [
-            PENDING
-            if column == "status" and value == _PENDING
-            else Condition(column, f"{column} = {mark}", (str(value),))
+            _any([_condition(column, mark, each) for each in sorted(set(choices(value)))])
             for column, mark, value in given
             if value is not None
         ]
@@ -145,38 +177,45 @@ class Listing:
         together, *apart = [int(row[f"n{index}"] or 0) if row else 0 for index in range(len(cases))]
         return _Sizes(together, apart)
 
-    async def _jobs(self, source: _Source, way: str, limit: int, offset: int) -> list[ExportJob]:
-        order = f"ORDER BY created_at {way}, id {way}"
+    async def _jobs(
+        self, source: _Source, order: Order, backwards: bool, limit: int, offset: int
+    ) -> list[ExportJob]:
+        by = order.by(backwards)
         if offset < DEEP_OFFSET and source.ordered:
-            sql = f"SELECT {COLUMNS} FROM {source.sql} {order} LIMIT ? OFFSET ?"
+            sql = f"SELECT {COLUMNS} FROM {source.parts[0]} {by} LIMIT ? OFFSET ?"
         else:
+            # Parts that an index orders are merged without sorting: SQLite sees that by itself, PostgreSQL needs a limit.
+            parts = [f"SELECT id AS found, {order.column} AS placed FROM {part}" for part in source.parts]
+            if len(parts) > 1 and not self._sqlite:
+                parts = [f"({part} {by} LIMIT {limit + offset})" for part in parts]
+            found = " UNION ALL ".join(parts)
             # CROSS JOIN has SQLite begin with the page, whose rows are few.
             sql = (
-                f"SELECT {COLUMNS} FROM (SELECT id AS found FROM {source.sql} {order} LIMIT ? OFFSET ?) AS page"
-                f" CROSS JOIN arkham_export_jobs WHERE id = found {order}"
+                f"SELECT {COLUMNS} FROM ({found} {order.by(backwards, 'placed', 'found')} LIMIT ? OFFSET ?) AS page"
+                f" CROSS JOIN arkham_export_jobs WHERE id = found {by}"
             )
         rows = await self._database.fetch_all(sql, [*source.params, limit, offset])
         return [job_of(row) for row in rows]
 
     async def _source(
-        self, equal: Sequence[Condition], period: Sequence[Condition], sizes: _Sizes | None
+        self, equal: Sequence[Condition], period: Sequence[Condition], sizes: _Sizes | None, column: str
     ) -> _Source:
         if sizes is None or len(equal) < 2:
-            where, params = where_of([*equal, *period])
-            return _Source(f"arkham_export_jobs{where}", params, ordered=True)
+            return _walk(equal[:1], [*equal[1:], *period])
         if sizes.together <= MOST_SEARCHED and min(sizes.apart) > 2 * sizes.together:
-            found = await self._search(equal, period)
+            found = await self._search(equal, period, column)
             if found is not None:
                 return found
-        expressions = [each.expression for each in equal]
+        smallest = sizes.apart.index(min(sizes.apart))
+        along, rest = equal[smallest], [*equal[:smallest], *equal[smallest + 1 :]]
         if self._sqlite:
             # A plus keeps SQLite from using an index for a column; PostgreSQL chooses by its own statistics.
-            along = sizes.apart.index(min(sizes.apart))
-            expressions = [each if index == along else f"+{each}" for index, each in enumerate(expressions)]
-        where = " AND ".join([*expressions, *(each.expression for each in period)])
-        return _Source(f"arkham_export_jobs WHERE {where}", _values([*equal, *period]), ordered=True)
+            rest = [replace(each, expression=f"+{each.expression}") for each in rest]
+        return _walk([along], [*rest, *period])
 
-    async def _search(self, equal: Sequence[Condition], period: Sequence[Condition]) -> _Source | None:
+    async def _search(
+        self, equal: Sequence[Condition], period: Sequence[Condition], placed: str
+    ) -> _Source | None:
         """Every matching job by `idx_export_jobs_kind`; columns left open before the last given one are filled in
         from the totals, and None is returned where that would not do."""
         where, params = where_of(equal)
@@ -201,8 +240,42 @@ class Listing:
                 values += sorted(str(each) for each in held)
         # What has a limit or an offset of its own is found first and sorted afterwards.
         fence = "LIMIT -1" if self._sqlite else "OFFSET 0"
-        matching = f"SELECT id, created_at FROM arkham_export_jobs WHERE {' AND '.join(parts)} {fence}"
-        return _Source(f"({matching}) AS matching", values, ordered=False)
+        matching = f"SELECT id, {placed} FROM arkham_export_jobs WHERE {' AND '.join(parts)} {fence}"
+        return _Source([f"({matching}) AS matching"], values, ordered=False)
+
+
+def choices(value: object) -> tuple[str, ...]:
+    """What a field of a filter allows, one value or several."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return tuple(str(each) for each in value)
+    return (str(value),)
+
+
+def _condition(column: str, mark: str, value: str) -> Condition:
+    if column == "status" and value == _PENDING:
+        return PENDING
+    return Condition(column, f"{column} = {mark}", (value,))
+
+
+def _any(conditions: Sequence[Condition]) -> Condition:
+    """Met where one of these is, which are all of one column."""
+    if len(conditions) == 1:
+        return conditions[0]
+    column = conditions[0].column
+    alternatives = ", ".join(each.expression.partition(" = ")[2] for each in conditions)
+    return Condition(column, f"{column} IN ({alternatives})", tuple(_values(conditions)), tuple(conditions))
+
+
+def _walk(along: Sequence[Condition], rest: Sequence[Condition]) -> _Source:
+    """The index of the condition to walk along gives the order; of several values, each has its place in it."""
+    several = [each for condition in along for each in condition.each]
+    places = [[each] for each in several] or [list(along)]
+    parts, values = [], list[Any]()
+    for place in places:
+        where, params = where_of([*place, *rest])
+        parts.append(f"arkham_export_jobs{where}")
+        values += params
+    return _Source(parts, values, ordered=len(parts) == 1)
 
 
 def where_of(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:

@@ -6,13 +6,13 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs.table import lease, outbox, totals
+from arkham_shard_export.jobs.table import lease, outbox, requestkeys, totals
 from arkham_shard_export.jobs.table.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 JOBS = Table("arkham_export_jobs", ())
 
 _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, status TEXT DEFAULT 'pending',
@@ -40,6 +40,13 @@ _INDEXES = {
     "idx_export_jobs_target_recent": "target, created_at, id",
     "idx_export_jobs_creator": "created_by, created_at, id",
     "idx_export_jobs_tenant": "tenant_id, created_at, id",
+    # The same by the time at which jobs ended.
+    "idx_export_jobs_ended": "completed_at, id",
+    "idx_export_jobs_status_ended": "status, completed_at, id",
+    "idx_export_jobs_format_ended": "format, completed_at, id",
+    "idx_export_jobs_target_ended": "target, completed_at, id",
+    "idx_export_jobs_creator_ended": "created_by, completed_at, id",
+    "idx_export_jobs_tenant_ended": "tenant_id, completed_at, id",
     # Several filters that few jobs match.
     "idx_export_jobs_kind": "status, format, target, tenant_id, created_by, created_at, id",
 }
@@ -107,7 +114,7 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         await change(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
     for statement in (*totals.counting(dialect), *outbox.statements(dialect)):
         await database.execute(statement)
-    for statement in (lease.TABLE, _FACTS):
+    for statement in (lease.TABLE, _FACTS, *requestkeys.STATEMENTS):
         await change(statement)
     for name in _DROPPED_INDEXES:
         await change(f"DROP INDEX IF EXISTS {name}")

@@ -12,7 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.jobs.lifecycle import before
-from arkham_shard_export.jobs.table.listing import PENDING, Condition, Listing, Scope, where_of
+from arkham_shard_export.jobs.table.listing import (
+    NEWEST_FIRST,
+    PENDING,
+    Condition,
+    Listing,
+    Scope,
+    where_of,
+)
 from arkham_shard_export.jobs.table.rows import (
     COLUMNS,
     LARGE,
@@ -53,10 +60,20 @@ class JobStore:
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._listing = Listing(database, dialect)
 
-    async def insert(self, job: ExportJob, tenant_id: str | None, lane: str) -> None:
+    async def insert(
+        self,
+        job: ExportJob,
+        tenant_id: str | None,
+        lane: str,
+        held: tuple[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`held` is a FROM and WHERE and its values: the job is stored only where that gives a row, and once."""
+        marks = f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark}"
+        source, params = held if held is not None else ("", ())
+        values = f"SELECT {marks} {source} ON CONFLICT (id) DO NOTHING" if source else f"VALUES ({marks})"
         await self._database.execute(
             "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters, options, created_by,"
-            f" metadata, lane, tenant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark})",
+            f" metadata, lane, tenant_id) {values}",
             [
                 job.id,
                 job.format,
@@ -69,6 +86,7 @@ class JobStore:
                 json_text(job.metadata),
                 lane,
                 tenant_id,
+                *params,
             ],
         )
 
@@ -77,9 +95,10 @@ class JobStore:
         row = await self._database.fetch_one(f"SELECT {COLUMNS} FROM arkham_export_jobs{where}", params)
         return job_of(row) if row else None
 
-    async def page(self, filter: ExportFilter, scope: Scope, limit: int, offset: int) -> list[ExportJob]:
-        """Newest first."""
-        return await self._listing.page(filter, scope, limit, offset)
+    async def page(
+        self, filter: ExportFilter, scope: Scope, limit: int, offset: int, sort: str = NEWEST_FIRST
+    ) -> list[ExportJob]:
+        return await self._listing.page(filter, scope, limit, offset, sort)
 
     async def count(self, filter: ExportFilter, scope: Scope) -> int:
         return await self._listing.count(filter, scope)
