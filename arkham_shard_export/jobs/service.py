@@ -42,6 +42,7 @@ from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.rows import progress_of
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
@@ -328,4 +329,5 @@ def job_fields(job: ExportJob) -> dict[str, Any]:
     for name in ("created_at", "started_at", "completed_at", "expires_at"):
         value = fields[name]
         fields[name] = None if value is None else value.isoformat()
+    fields["progress"] = progress_of(job)
     return fields
