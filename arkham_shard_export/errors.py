@@ -8,6 +8,7 @@ ExportError
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── TooManyListeners        as many listeners follow jobs as one process serves
 ├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
@@ -50,6 +51,7 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "TooManyJobs",
+    "TooManyListeners",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -112,6 +114,10 @@ class FileMissing(ExportError):
 
 class TooManyJobs(ExportError):
     """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class TooManyListeners(ExportError):
+    """As many listeners follow jobs as one process serves."""
 
 
 class StoreFull(ExportError):

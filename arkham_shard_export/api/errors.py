@@ -22,6 +22,7 @@ from arkham_shard_export.errors import (
     SourceFailed,
     StoreFull,
     TooManyJobs,
+    TooManyListeners,
 )
 
 RETRY_SECONDS = {429: 10, 503: 5, 507: 300}
@@ -34,6 +35,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     FileExpired: 410,
     FileMissing: 404,
     TooManyJobs: 429,
+    TooManyListeners: 503,
     StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from arkham_shard_export.api import catalog, jobs, operators
+from arkham_shard_export.api import catalog, jobs, operators, streams
 from arkham_shard_export.api.bodies import NewJobBody, PreviewBody
 from arkham_shard_export.api.errors import (
     TooLarge,
@@ -24,6 +24,10 @@ from arkham_shard_export.errors import ExportError
 from arkham_shard_export.settings import Settings
 
 _Endpoint = Callable[..., Awaitable[Any]]
+_ANSWERS: dict[_Endpoint, type[Response]] = {
+    operators.get_metrics: PlainTextResponse,
+    streams.get_events: streams.EventStream,
+}
 
 
 class ExportRoute(APIRoute):
@@ -68,6 +72,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
         ("POST", "/jobs", jobs.post_job),
         ("GET", "/jobs/{job_id}", jobs.get_job),
         ("DELETE", "/jobs/{job_id}", jobs.delete_job),
+        ("GET", "/jobs/{job_id}/events", streams.get_events),
         ("GET", "/jobs/{job_id}/download", jobs.download),
         ("HEAD", "/jobs/{job_id}/download", jobs.download),
         ("GET", "/formats", catalog.get_formats),
@@ -84,7 +89,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
             endpoint,
             methods=[method],
             response_model=None,
-            response_class=PlainTextResponse if endpoint is operators.get_metrics else JSONResponse,
+            response_class=_ANSWERS.get(endpoint, JSONResponse),
             status_code=status,
             name=endpoint.__name__,
         )
