@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
@@ -159,10 +160,13 @@ class Spy:
         self._fetch_all = self._service.fetch_all
         self.looks: list[list[Any]] = []
         self.error: Exception | None = None
+        self.hangs = False
 
     async def _looking(self, sql: str, params: Any = None) -> Any:
         if "WHERE id IN" in sql:
             self.looks.append(list(params))
+            while self.hangs:
+                await asyncio.sleep(0.01)
             if self.error is not None:
                 raise self.error
         return await self._fetch_all(sql, params)
