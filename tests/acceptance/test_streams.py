@@ -119,7 +119,11 @@ def test_the_stream_of_a_job_that_is_purged_ends_without_an_end(quiet: Elsewhere
     assert quiet.host.client.get(events_path(job_id)).status_code == 404
 
 
-def test_a_client_that_goes_away_leaves_nothing_running(quiet: Elsewhere) -> None:
+def test_a_client_that_goes_away_leaves_nothing_running(
+    quiet: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nor is it a comment that cannot be sent which tells.
+    monkeypatch.setattr(streams, "IDLE_SECONDS", 3600.0)
     job_id = quiet.create()
     url = urlsplit(str(quiet.host.client.base_url))
     with socket.create_connection((url.hostname, url.port)) as client:
