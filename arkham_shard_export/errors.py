@@ -10,6 +10,7 @@ ExportError
 ├── KeyInUse                another request with this idempotency key is being accepted
 ├── PreconditionFailed      the file is not the one that was asked for
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── TooManyListeners        as many listeners follow jobs as one process serves
 ├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
@@ -54,6 +55,7 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "TooManyJobs",
+    "TooManyListeners",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -129,6 +131,10 @@ class PreconditionFailed(ExportError):
 
 class TooManyJobs(ExportError):
     """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class TooManyListeners(ExportError):
+    """As many listeners follow jobs as one process serves."""
 
 
 class StoreFull(ExportError):

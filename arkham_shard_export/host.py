@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -133,6 +134,18 @@ def _warn_now_and_then(error: Exception, sql: str) -> None:
     if time.monotonic() - _warned_at >= WARNING_SECONDS:
         _warned_at = time.monotonic()
         log.warning("The host's database service failed: %s: %s", type(error).__name__, error)
+
+
+def server_is_stopping() -> bool:
+    """Whether uvicorn, which takes its signals by a method of its own, has been told to stop.
+
+    It waits for all answers that are under way before it tells the application.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server = getattr(signal.getsignal(number), "__self__", None)
+        if getattr(server, "should_exit", False) is True:
+            return True
+    return False
 
 
 def private_folder() -> Path:

@@ -83,6 +83,26 @@ class ExportJob:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far a running job has come: records `done` of `expected`, `percent` of them, `bytes` of the file, and the time
+    that is left by estimate. None is not known yet."""
+
+    phase: str
+    done: int = 0
+    expected: int | None = None
+    percent: float | None = None
+    bytes: int = 0
+    seconds_left: float | None = None
+
+
+@dataclass(slots=True)
+class ExportJobAnswer(ExportJob):
+    """A job as REST shows it: with its progress while it runs."""
+
+    progress: ExportProgress | None = None
+
+
 @dataclass(slots=True)
 class ExportResult:
     """How one export ended."""

@@ -46,6 +46,7 @@ class Settings:
     heartbeat_seconds: float = 10.0
     max_body_bytes: int = 1_048_576
     poll_seconds: float = 5.0
+    max_listeners: int = 2000
     log_level: str = "INFO"
     log_format: str = "text"
 
@@ -80,6 +81,7 @@ class Settings:
             ),
             max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
             poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
+            max_listeners=_read(environment, "ARKHAM_EXPORT_MAX_LISTENERS", int, 0, 2000),
             log_level=_choose(environment, "ARKHAM_EXPORT_LOG_LEVEL", LOG_LEVELS, "INFO"),
             log_format=_choose(environment, "ARKHAM_EXPORT_LOG_FORMAT", LOG_FORMATS, "text"),
         )

@@ -19,7 +19,7 @@ from arkham_shard_export.errors import (
     JobNotFound,
     ServiceUnavailable,
 )
-from arkham_shard_export.host import Host
+from arkham_shard_export.host import Host, server_is_stopping
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.operating.watching import Flight
 from arkham_shard_export.jobs.service import JobService
@@ -187,6 +187,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             steady_seconds,
         )
         service.sources.registered = self._sources
+        service.follower.stopping = server_is_stopping
         try:
             await service.start()
         except BaseException:

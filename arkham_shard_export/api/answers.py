@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from arkham_shard_export.models import ExportJob
+from arkham_shard_export.models import ExportJobAnswer
 
 
 class Count(BaseModel):
@@ -18,7 +18,7 @@ class Count(BaseModel):
 class JobPage(BaseModel):
     """Jobs of a filter; `total` counts all that it matches."""
 
-    jobs: list[ExportJob]
+    jobs: list[ExportJobAnswer]
     total: int
     limit: int
     offset: int
@@ -74,6 +74,7 @@ JOB: dict[str, Any] = {
     "record_count": 140,
     "processing_time_ms": 730.4,
     "created_by": "system",
+    "progress": None,
     "metadata": {"sha256": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3"},
 }
 EXAMPLES: dict[str, Any] = {

@@ -26,6 +26,7 @@ from arkham_shard_export.errors import (
     SourceFailed,
     StoreFull,
     TooManyJobs,
+    TooManyListeners,
 )
 
 RETRY_SECONDS = {409: 1, 429: 10, 503: 5, 507: 300}
@@ -40,6 +41,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     KeyInUse: 409,
     PreconditionFailed: 412,
     TooManyJobs: 429,
+    TooManyListeners: 503,
     StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,

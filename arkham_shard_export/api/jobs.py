@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from fastapi.responses import JSONResponse
 
 from arkham_shard_export.api.bodies import NewJobBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.downloads import download_response
 from arkham_shard_export.api.pages import chosen, links
 from arkham_shard_export.api.requestkeys import key_of
+from arkham_shard_export.api.waiting import job_response
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS
@@ -55,7 +55,7 @@ async def get_jobs(
     return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
-async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
+async def post_job(request: Request, body: NewJobBody) -> Response:
     caller = await caller_of(request)
     job, repeated = await caller.service.accept(
         body.format,
@@ -70,12 +70,12 @@ async def post_job(request: Request, body: NewJobBody) -> JSONResponse:
     headers = {"Location": f"/api/export/jobs/{job.id}"}
     if repeated:
         headers["Idempotency-Replayed"] = "true"
-    return JSONResponse(job_fields(job), 201, headers)
+    return await job_response(request, caller, job, 201, headers)
 
 
-async def get_job(request: Request, job_id: str) -> dict[str, Any]:
+async def get_job(request: Request, job_id: str) -> Response:
     caller = await caller_of(request)
-    return job_fields(await caller.service.get(job_id, caller.scope))
+    return await job_response(request, caller, await caller.service.get(job_id, caller.scope))
 
 
 async def delete_job(request: Request, job_id: str) -> Response:

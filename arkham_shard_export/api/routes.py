@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from arkham_shard_export.api import catalog, jobs, operators
+from arkham_shard_export.api import catalog, jobs, operators, streams
 from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage
 from arkham_shard_export.api.errors import CAUSES, MEDIA_TYPE, ExportProblem, ProblemResponse
 from arkham_shard_export.jobs.files import MEDIA_TYPES
-from arkham_shard_export.models import ExportJob, ExportStatistics, FormatInfo, TargetInfo
+from arkham_shard_export.models import ExportJobAnswer, ExportStatistics, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import Preview
 
 PREFIX = "/api/export"
@@ -26,6 +26,7 @@ _FILE = {
         each: {} if each == "application/json" else _BYTES for each in sorted({*MEDIA_TYPES.values()})
     }
 }
+_EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -67,9 +68,10 @@ _OTHER_CAUSES = {410: "file-expired", 409: "conflict", 412: "precondition-failed
 ROUTES = (
     Route("GET", "/count", "count_jobs", jobs.get_count, {200: {"model": Count}}, (422,)),
     Route("GET", "/jobs", "list_jobs", jobs.get_jobs, {200: {"model": JobPage}}, (422,)),
-    Route("POST", "/jobs", "create_job", jobs.post_job, {201: {"model": ExportJob}}, (409, *_BODY, 429, 507)),
-    Route("GET", "/jobs/{job_id}", "get_job", jobs.get_job, {200: {"model": ExportJob}}, (404, 422)),
+    Route("POST", "/jobs", "create_job", jobs.post_job, {201: {"model": ExportJobAnswer}}, (409, *_BODY, 429, 507)),
+    Route("GET", "/jobs/{job_id}", "get_job", jobs.get_job, {200: {"model": ExportJobAnswer}}, (404, 422)),
     Route("DELETE", "/jobs/{job_id}", "cancel_job", jobs.delete_job, {204: {}}, (404, 422), ProblemResponse),
+    Route("GET", "/jobs/{job_id}/events", "follow_job", streams.get_events, {200: _EVENTS, 204: {}}, (404, 422), streams.EventStream),
     Route("GET", "/jobs/{job_id}/download", "download_file", jobs.download, {200: _FILE, 206: _FILE, 304: {}}, (400, 404, 410, 412, 416, 422), Response),
     Route("HEAD", "/jobs/{job_id}/download", "head_file", jobs.download, {200: {}, 304: {}}, (400, 404, 410, 412, 422), Response),
     Route("GET", "/formats", "list_formats", catalog.get_formats, {200: {"model": list[FormatInfo]}}),

@@ -8,7 +8,7 @@ a job is asked for under a key that makes it one job, and a download goes on whe
 """
 
 from arkham_shard_export.client.aio import AsyncExportClient
-from arkham_shard_export.client.answers import Job, Preview, Progress
+from arkham_shard_export.client.answers import Job, Preview
 from arkham_shard_export.client.errors import ClientError, DigestMismatch, JobFailed, Refused, Unreachable
 from arkham_shard_export.client.sync import ExportClient
 
@@ -20,7 +20,6 @@ __all__ = [
     "Job",
     "JobFailed",
     "Preview",
-    "Progress",
     "Refused",
     "Unreachable",
 ]

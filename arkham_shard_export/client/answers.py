@@ -7,28 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from arkham_shard_export.models import ExportJob, ExportStatus
+from arkham_shard_export.models import ExportJobAnswer, ExportStatus
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a running job has come; `percent` of its records, `bytes` of its file, both None or 0 until they are known."""
-
-    phase: str
-    done: int
-    expected: int | None = None
-    percent: float | None = None
-    bytes: int = 0
-    seconds_left: float | None = None
-
-
 @dataclass(slots=True)
-class Job(ExportJob):
+class Job(ExportJobAnswer):
     """A job, and while it runs how far it has come."""
-
-    progress: Progress | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from arkham_shard_export.client.answers import Job, Progress, convert, decode
+from arkham_shard_export.client.answers import Job, convert, decode
 from arkham_shard_export.client.steps import Answer, Feed
+from arkham_shard_export.models import ExportProgress
 
 
 class EventReader:
     """`job` is set by the event that ends the stream, `last_id` by every event."""
 
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, on_progress: Callable[[ExportProgress], None]) -> None:
         self.job: Job | None = None
         self.last_id = ""
         self._on_progress = on_progress
@@ -46,4 +47,4 @@ class EventReader:
         if fields.get("event") == "end":
             self.job = decode(fields["data"].encode(), Job)
         elif (progress := json.loads(fields["data"]).get("progress")) is not None:
-            self._on_progress(convert(progress, Progress))
+            self._on_progress(convert(progress, ExportProgress))

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.client.answers import Job, Page, Progress, decode
+from arkham_shard_export.client.answers import Job, Page, decode
 from arkham_shard_export.client.errors import JobFailed, Refused, Unreachable
 from arkham_shard_export.client.events import EventReader
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause
-from arkham_shard_export.models import ExportStatus
+from arkham_shard_export.models import ExportProgress, ExportStatus
 
 PREFIX = "/api/export"
 WAIT_SECONDS = 30
@@ -23,7 +23,7 @@ LISTEN_SECONDS = 45.0
 """Hosts send a comment every 15 s where nothing happens."""
 _LATER = (429, 503)
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[ExportProgress], None]
 
 
 def asked(ask: Ask, patience_seconds: float) -> Operation[Answer]:

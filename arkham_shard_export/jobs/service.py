@@ -26,6 +26,7 @@ from arkham_shard_export.errors import (
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.admission import Admission
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
+from arkham_shard_export.jobs.following import Follower
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.leading.publisher import Publisher
@@ -44,6 +45,8 @@ from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope, 
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.jobs.table.requestkeys import RequestKey, RequestKeys
+from arkham_shard_export.jobs.table.rows import progress_of
+from arkham_shard_export.jobs.table.states import JobStates
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
@@ -125,6 +128,8 @@ class JobService:
         self._outbox = Outbox(database)
         self._lease = Lease(database, dialect, HOST_LEASE)
         self._telling = Telling()
+        self.follower = Follower(self.jobs, JobStates(database), settings.max_listeners)
+        self._telling.heard = self.follower.heard
         self.publisher: Publisher | None = None
         if events is not None:
             self.publisher = Publisher(self._outbox, self._lease, events)
@@ -192,6 +197,7 @@ class JobService:
 
     async def stop(self) -> None:
         """Take no more jobs, hand running ones back, deliver what there is to tell, and let another host lead."""
+        await self.follower.stop()
         self.watch.stop()
         await self.sweeper.stop()
         await self.queue.stop()
@@ -390,4 +396,5 @@ def job_fields(job: ExportJob) -> dict[str, Any]:
     for name in ("created_at", "started_at", "completed_at", "expires_at"):
         value = fields[name]
         fields[name] = None if value is None else value.isoformat()
+    fields["progress"] = progress_of(job)
     return fields

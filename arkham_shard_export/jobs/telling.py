@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from arkham_shard_export.models import ExportJob
@@ -11,10 +12,12 @@ log = logging.getLogger("arkham_shard_export.jobs")
 
 
 class Telling:
-    """`changed` is called where a change has been recorded; `then` is called after each, to have its events delivered."""
+    """`changed` is called where a change has been recorded; after each `heard` is called with the job's id, and `then`, to
+    have its events delivered."""
 
     def __init__(self) -> None:
         self.then = _nothing
+        self.heard: Callable[[str], None] = _no_one
 
     def changed(
         self,
@@ -34,6 +37,7 @@ class Telling:
             **facts,
         }
         self._line(level, status, pairs)
+        self.heard(job.id)
 
     def _line(self, level: int, change: str, pairs: dict[str, Any]) -> None:
         text = " ".join(f"{name}={_shown(value)}" for name, value in pairs.items())
@@ -48,6 +52,10 @@ class Telling:
 
 def _nothing() -> None:
     """Nobody waits for events in this process."""
+
+
+def _no_one(job_id: str) -> None:
+    """Nobody waits for jobs in this process."""
 
 
 def _shown(value: object) -> str:

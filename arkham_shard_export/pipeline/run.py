@@ -10,7 +10,7 @@ from arkham_shard_export.errors import StoreFailed
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import in_parts
 from arkham_shard_export.pipeline.crew import Crew
-from arkham_shard_export.pipeline.export import Check, Outcome, Progress, export
+from arkham_shard_export.pipeline.export import Check, Outcome, export
 from arkham_shard_export.pipeline.request import ExportRequest
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import PORTIONED_FROM, Adjustments, Helpers, Source
@@ -22,6 +22,9 @@ from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.store_location import StoreLocation
+
+Told = Callable[[str, int, int, int], None]
+"""As `Progress`, and with the bytes of the file so far: compressed where that was asked for, without scratch files."""
 
 OpenSource = Callable[[Adjustments, Check], Source]
 """Opens the records; a source that waits for others calls the check meanwhile, which raises to end the export."""
@@ -95,12 +98,16 @@ def export_to_store(
     stem: str,
     *,
     clock: Clock,
-    progress: Progress = lambda _phase, _done, _expected: None,
+    progress: Told = lambda _phase, _done, _expected, _size: None,
     check: Check = lambda: None,
 ) -> StoredExport:
     """Run the export into `<store>/<folder>/<stem><extension>`; after an error nothing of it is left behind."""
     adjustments = Adjustments()
     with _disk_full_told(), open_sink(store, folder, stem) as sink:
+
+        def told(phase: str, done: int, expected: int) -> None:
+            progress(phase, done, expected, sink.size)
+
         with closing(open_records(adjustments, check)) as source:
             outcome = export(
                 request,
@@ -108,15 +115,15 @@ def export_to_store(
                 sink,
                 exported_at=clock(),
                 adjustments=adjustments,
-                progress=progress,
+                progress=told,
                 check=check,
             )
-        check()
 
         def between() -> None:
             check()
-            progress("storing", outcome.record_count, outcome.record_count)
+            told("storing", outcome.record_count, outcome.record_count)
 
+        between()
         return StoredExport(outcome, sink.commit(outcome.file_extension, between))
 
 

@@ -15,7 +15,9 @@ from arkham_shard_export.store_location import S3Location, StoreLocation
 
 
 class StoreSink(Sink, Protocol):
-    """As a context it leaves nothing of what was not committed."""
+    """As a context it leaves nothing of what was not committed. `size` is that of the file so far, in bytes."""
+
+    size: int
 
     def commit(self, extension: str, between: Callable[[], None], /) -> StoredFile:
         """Make the file; `between` is called now and then where that takes long, and raises to end it."""

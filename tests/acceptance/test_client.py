@@ -18,12 +18,11 @@ from arkham_shard_export.client import (
     ExportClient,
     Job,
     JobFailed,
-    Progress,
     Refused,
     Unreachable,
 )
 from arkham_shard_export.client.downloading import file_name
-from arkham_shard_export.models import ExportStatus
+from arkham_shard_export.models import ExportProgress, ExportStatus
 from tests.cutting import CuttingProxy, cutting
 from tests.hosts import RunningHost
 
@@ -69,7 +68,7 @@ def test_what_is_wrong_is_told_with_its_fields(client: ExportClient) -> None:
 def test_progress_is_told_and_the_job_is_as_any_other_reader_sees_it(
     client: ExportClient, host: RunningHost
 ) -> None:
-    told: list[Progress] = []
+    told: list[ExportProgress] = []
     job = client.wait(client.create("documents", "pdf").id, on_progress=told.append)
     assert job.status is ExportStatus.COMPLETED
     shown = host.client.get(f"/api/export/jobs/{job.id}").json()
@@ -221,7 +220,7 @@ def test_a_host_that_knows_no_events_is_asked_again_instead() -> None:
             return httpx.Response(404, json={"detail": "Not Found"})
         return httpx.Response(200, json=next(answers))
 
-    told: list[Progress] = []
+    told: list[ExportProgress] = []
     with ExportClient("http://host", transport=httpx.MockTransport(answer)) as client:
         assert client.wait("1", on_progress=told.append).ended
     assert [each.phase for each in told] == ["writing"]
@@ -259,7 +258,7 @@ def test_the_client_of_an_event_loop_does_the_same(
     host: RunningHost, line: CuttingProxy, tmp_path: Path
 ) -> None:
     async def all_of_it() -> None:
-        told: list[Progress] = []
+        told: list[ExportProgress] = []
         async with AsyncExportClient(line.url, patience_seconds=30) as client:
             job = await client.create(**LARGE)
             job = await client.wait(job.id, on_progress=told.append)

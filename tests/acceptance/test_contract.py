@@ -58,6 +58,7 @@ JOB: dict[str, tuple[type, ...]] = {
     "processing_time_ms": (int, float),
     "created_by": (str,),
     "metadata": (dict,),
+    "progress": (dict, NONE),
 }
 OPTION_DEFAULTS: dict[str, object] = {
     "include_metadata": True,
@@ -1022,7 +1023,8 @@ def test_the_enums_are_closed_string_enums_of_lower_case_names() -> None:
 
 def test_the_dataclasses_have_the_contracts_fields() -> None:
     expected = {
-        models.ExportJob: set(JOB),
+        # Made of its metadata.
+        models.ExportJob: set(JOB) - {"progress"},
         models.ExportOptions: set(OPTION_DEFAULTS),
         models.ExportStatistics: set(STATS),
         models.FormatInfo: set(FORMAT),
@@ -1174,7 +1176,7 @@ def test_initializing_a_running_shard_again_keeps_one_runner(frame_host: Running
     assert frame_host.events_of(job["id"]).count("export.job.started") == 1
 
 
-def test_the_description_of_the_api_has_the_twelve_routes_and_no_warnings(single: RunningHost) -> None:
+def test_the_description_of_the_api_has_the_thirteen_routes_and_no_warnings(single: RunningHost) -> None:
     if single.name == "arkhamframe":
         loader = single.app.state.shard_loader
         single.run(loader.disable("export"))
@@ -1196,6 +1198,7 @@ def test_the_description_of_the_api_has_the_twelve_routes_and_no_warnings(single
         ("post", "/api/export/jobs"),
         ("get", "/api/export/jobs/{job_id}"),
         ("delete", "/api/export/jobs/{job_id}"),
+        ("get", "/api/export/jobs/{job_id}/events"),
         ("get", "/api/export/jobs/{job_id}/download"),
         ("get", "/api/export/formats"),
         ("get", "/api/export/targets"),

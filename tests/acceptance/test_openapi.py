@@ -68,7 +68,7 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
-        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "download_file", "head_file",
+        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "download_file", "head_file",
         "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
     }  # fmt: skip
 

@@ -319,8 +319,9 @@ def executed(
     source: MemorySource,
     tell: Callable[[Progressed], None] = lambda _told: None,
     check: Callable[[], None] = lambda: None,
+    asked: ExportRequest | None = None,
 ) -> Completed | Failed:
-    run = Run(request(), TARGETS["claims"], FolderLocation(str(tmp_path)), "2026-11-22", "job", None)
+    run = Run(asked or request(), TARGETS["claims"], FolderLocation(str(tmp_path)), "2026-11-22", "job", None)
     return execute(run, fixed_clock, tell, check, lambda _adjustments, _check: source)
 
 
@@ -380,7 +381,36 @@ def test_progress_is_told_at_each_phase_and_else_only_now_and_then(
         ("writing", 3),
         ("writing", 5),
         ("finishing", 5),
+        ("storing", 5),
     ]
+
+
+@pytest.mark.parametrize(
+    ("format", "compression"),
+    [
+        *(
+            (format, compression)
+            for format in ("json", "csv")
+            for compression in ("none", "gzip", "zstd", "zip")
+        ),
+        *((format, "none") for format in ("xlsx", "pdf", "docx")),
+    ],
+)
+def test_the_bytes_told_last_are_those_of_the_file_that_is_stored(
+    tmp_path: Path, format: str, compression: str
+) -> None:
+    told: list[Progressed] = []
+    answer = executed(
+        tmp_path,
+        MemorySource(section_of(COLUMNS, ROWS)),
+        tell=told.append,
+        asked=request(format, compression=compression),
+    )
+    assert isinstance(answer, Completed), answer
+    sizes = [each.bytes for each in told]
+    assert sizes == sorted(sizes)
+    assert told[0].bytes == 0
+    assert (told[-1].phase, told[-1].bytes) == ("storing", answer.file_size)
 
 
 # Over the wire to a worker

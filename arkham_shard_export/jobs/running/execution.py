@@ -31,12 +31,12 @@ def execute(
     told = 0.0
     phase_told = ""
 
-    def progress(phase: str, done: int, expected: int) -> None:
+    def progress(phase: str, done: int, expected: int, size: int) -> None:
         nonlocal told, phase_told
         now = time.monotonic()
         if phase != phase_told or now - told >= PROGRESS_SECONDS:
             told, phase_told = now, phase
-            tell(Progressed(phase, done, expected))
+            tell(Progressed(phase, done, expected, size))
 
     def from_location(adjustments: Adjustments, _check: Check) -> Source:
         assert run.location is not None

@@ -31,6 +31,8 @@ class Progressed(msgspec.Struct, frozen=True, tag="progress"):
     phase: str
     done: int
     expected: int
+    bytes: int = 0
+    """Of the file so far, as it will be stored."""
 
 
 class Completed(msgspec.Struct, frozen=True, tag="completed"):

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
+from collections.abc import Callable
+from typing import Any
 
 from arkham_shard_export.background import end
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.running.messages import Progressed
+from arkham_shard_export.jobs.running.pace import Pace
+from arkham_shard_export.jobs.table.rows import COUNTING, FLATTENING, WRITING
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportJob
 
@@ -21,15 +27,22 @@ class Noting:
     A job that is done within FIRST_NOTE_SECONDS has none written.
     """
 
-    def __init__(self, store: JobStore, job: ExportJob, token: str) -> None:
+    def __init__(
+        self, store: JobStore, job: ExportJob, token: str, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._job = job
         self._token = token
+        self._seconds = seconds
+        self._pace = Pace()
+        self._notes = 0
         self._latest: Progressed | None = None
         self._task: asyncio.Task[None] | None = None
 
     def progressed(self, progress: Progressed) -> None:
         self._latest = progress
+        if progress.phase == WRITING:
+            self._pace.saw(self._seconds(), progress.done)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write())
 
@@ -38,12 +51,35 @@ class Noting:
         await asyncio.sleep(FIRST_NOTE_SECONDS)
         while self._latest is not None:
             latest, self._latest = self._latest, None
-            progress = {"phase": latest.phase, "done": latest.done, "expected": latest.expected}
             with contextlib.suppress(ExportError):
                 await self._store.note(
-                    self._job.id, self._token, {**self._job.metadata, "progress": progress}
+                    self._job.id, self._token, {**self._job.metadata, "progress": self.note_of(latest)}
                 )
             await asyncio.sleep(NOTE_SECONDS)
 
+    def note_of(self, progress: Progressed) -> dict[str, Any]:
+        """What is written; `note` counts the notes of this attempt, and so tells the newer of two."""
+        self._notes += 1
+        writing = progress.phase == WRITING
+        return {
+            "phase": progress.phase,
+            "done": progress.done,
+            "expected": progress.expected,
+            "percent": percent_of(progress, self._job.options.flatten),
+            "bytes": progress.bytes,
+            "seconds_left": self._pace.seconds_left(progress.expected) if writing else None,
+            "note": self._notes,
+        }
+
     async def end(self) -> None:
         await end(self._task)
+
+
+def percent_of(progress: Progressed, flatten: bool) -> float | None:
+    """The share of the records that were read, never rounded up; flattened records are read twice."""
+    if progress.phase == COUNTING:
+        return None
+    passes = 2 if flatten else 1
+    done = progress.done if progress.phase == FLATTENING else progress.done + progress.expected * (passes - 1)
+    whole = progress.expected * passes
+    return math.floor(min(done, whole) * 1000 / whole) / 10 if whole else 100.0

@@ -17,6 +17,9 @@ COLUMNS = (
 SMALL, LARGE, HERE = "small", "large", "here"
 """Lanes: what is done in a few seconds; what may take its time; what only a host can do, whose shards hold the records."""
 
+STARTING, COUNTING, FLATTENING, WRITING = "starting", "counting", "flattening", "writing"
+"""Phases of a running job; how many records there are is known after the first two."""
+
 _OPTION_NAMES = {each.name for each in fields(ExportOptions)}
 
 
@@ -42,9 +45,41 @@ def without_progress(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != "progress"}
 
 
+def progress_of(job: ExportJob) -> dict[str, Any] | None:
+    """How far a running job is, as the contract shows it; what is not known yet is None."""
+    if job.status is not ExportStatus.PROCESSING:
+        return None
+    noted = _object(job.metadata.get("progress"))
+    phase = str(noted.get("phase") or STARTING)
+    planned = phase not in (STARTING, COUNTING)
+    return {
+        "phase": phase,
+        "done": int(_amount(noted, "done") or 0),
+        "expected": int(_amount(noted, "expected") or 0) if planned else None,
+        "percent": _amount(noted, "percent"),
+        "bytes": int(_amount(noted, "bytes") or 0),
+        "seconds_left": _amount(noted, "seconds_left"),
+    }
+
+
+def notes_of(metadata: Mapping[str, Any]) -> int:
+    """How often the progress of the running attempt has been noted."""
+    return int(_amount(_object(metadata.get("progress")), "note") or 0)
+
+
+def _amount(noted: Mapping[str, Any], name: str) -> float | None:
+    """Of a row that anybody may have written."""
+    value = noted.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
+        return None
+    return value
+
+
 def job_of(row: Mapping[str, Any]) -> ExportJob:
     """A job from its row, whatever version wrote it."""
-    status, error = _status(row)
+    status, error = status_of(row["status"]), plain_text(row["error"])
+    if status is ExportStatus.FAILED and row["status"] != status:
+        error = error or f"This job was left in the unknown state {row['status']!r}."
     options = _object(row["options"])
     known = {name: value for name, value in options.items() if name in _OPTION_NAMES}
     path = plain_text(row["file_path"])
@@ -67,16 +102,16 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
         record_count=int(row["record_count"] or 0),
         processing_time_ms=float(row["processing_time_ms"] or 0.0),
         created_by=str(row["created_by"] or "system"),
-        metadata=_object(row["metadata"]),
+        metadata=metadata_of(row["metadata"]),
     )
 
 
-def _status(row: Mapping[str, Any]) -> tuple[ExportStatus, str | None]:
-    error = plain_text(row["error"])
+def status_of(stored: object) -> ExportStatus:
+    """Of a state that is not known to us, nobody will make anything."""
     try:
-        return ExportStatus(row["status"] or "pending"), error
+        return ExportStatus(str(stored or "pending"))
     except ValueError:
-        return ExportStatus.FAILED, error or f"This job was left in the unknown state {row['status']!r}."
+        return ExportStatus.FAILED
 
 
 def plain_text(value: object) -> str | None:
@@ -85,6 +120,11 @@ def plain_text(value: object) -> str | None:
 
 def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def metadata_of(stored: object) -> dict[str, Any]:
+    """The metadata of a job, as its row holds it, in whatever form the database gives them."""
+    return _object(stored)
 
 
 def _object(value: object) -> dict[str, Any]:
