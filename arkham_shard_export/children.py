@@ -19,7 +19,9 @@ def environment() -> dict[str, str]:
     """That of this process, with the folder of this package on the path."""
     package_root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path}
+    # No child answers requests.
+    own = {name: value for name, value in os.environ.items() if name != "ARKHAM_EXPORT_TOKEN"}
+    return {**own, "PYTHONPATH": path}
 
 
 def started(program: str) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ ExportError
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── TooManyRequests         a user or a tenant asks more often, or has more streams open, than is allowed
 ├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
@@ -50,6 +51,7 @@ __all__ = [
     "StoreFailed",
     "StoreFull",
     "TooManyJobs",
+    "TooManyRequests",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -112,6 +114,14 @@ class FileMissing(ExportError):
 
 class TooManyJobs(ExportError):
     """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class TooManyRequests(ExportError):
+    """A user or a tenant asks more often, or has more downloads open, than is allowed; again in `retry_seconds`."""
+
+    def __init__(self, reason: str, retry_seconds: int) -> None:
+        self.retry_seconds = retry_seconds
+        super().__init__(reason)
 
 
 class StoreFull(ExportError):

@@ -70,6 +70,8 @@ def download_response(
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(name),
         "Last-Modified": format_datetime(stored.modified_at, usegmt=True),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
         **({"ETag": etag} if etag else {}),
     }
     media_type = MEDIA_TYPES.get(extension_of(stored.name))

@@ -22,6 +22,7 @@ from arkham_shard_export.errors import (
     SourceFailed,
     StoreFull,
     TooManyJobs,
+    TooManyRequests,
 )
 
 RETRY_SECONDS = {429: 10, 503: 5, 507: 300}
@@ -34,6 +35,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     FileExpired: 410,
     FileMissing: 404,
     TooManyJobs: 429,
+    TooManyRequests: 429,
     StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,
@@ -88,6 +90,8 @@ def error_response(
 def response_of(error: ExportError) -> JSONResponse:
     status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
+    if isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_seconds)}
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None
     return error_response(status, str(error), problems, headers)
 

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from arkham_shard_export.api import catalog, jobs, operators
-from arkham_shard_export.api.bodies import NewJobBody, PreviewBody
+from arkham_shard_export.api import catalog, jobs, links, operators
+from arkham_shard_export.api.bodies import NewJobBody, PreviewBody, check_depth
 from arkham_shard_export.api.errors import (
     TooLarge,
     error_response,
@@ -20,6 +20,7 @@ from arkham_shard_export.api.errors import (
     problem_of,
     response_of,
 )
+from arkham_shard_export.api.limits import RequestLimits, answer_within
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.settings import Settings
 
@@ -30,15 +31,22 @@ class ExportRoute(APIRoute):
     """Answers every error of a route with `detail` as one sentence, and refuses bodies over the limit."""
 
     max_body_bytes: ClassVar[int]
+    limits: ClassVar[RequestLimits]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         body = PreviewBody if self.path.endswith("/preview") else NewJobBody
         fields = tuple(body.model_fields)
 
+        async def answer(request: Request) -> Response:
+            request = limited(request, self.max_body_bytes)
+            if request.method == "POST":
+                check_depth(await request.body())
+            return await handle(request)
+
         async def handler(request: Request) -> Response:
             try:
-                return await handle(limited(request, self.max_body_bytes))
+                return await answer_within(self.limits, request, self.path, lambda: answer(request))
             except TooLarge as error:
                 return error_response(413, error.detail)
             except HTTPException as error:
@@ -57,8 +65,9 @@ class ExportRoute(APIRoute):
 
 def create_router(in_schema: bool = True) -> APIRouter:
     """The routes. A host that includes them twice takes the second time without schema."""
-    limit = Settings.from_environment().max_body_bytes
-    route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
+    settings = Settings.from_environment()
+    common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
+    route_class = type("ExportRoute", (ExportRoute,), common)
     router = APIRouter(
         prefix="/api/export", tags=["export"], route_class=route_class, include_in_schema=in_schema
     )
@@ -70,6 +79,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
         ("DELETE", "/jobs/{job_id}", jobs.delete_job),
         ("GET", "/jobs/{job_id}/download", jobs.download),
         ("HEAD", "/jobs/{job_id}/download", jobs.download),
+        ("POST", "/jobs/{job_id}/link", links.post_link),
         ("GET", "/formats", catalog.get_formats),
         ("GET", "/targets", catalog.get_targets),
         ("POST", "/preview", catalog.post_preview),
