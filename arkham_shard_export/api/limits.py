@@ -23,7 +23,7 @@ MAX_BUCKETS = 20_000
 POLLED_COST = 0.1
 """Of a request that a page or a badge repeats every few seconds, and that costs the same among millions of jobs."""
 STREAM_RETRY_SECONDS = 5
-_POLLED = ("/count", "/jobs", "/stats")
+_POLLED = ("/count", "/jobs", "/jobs/{job_id}", "/stats")
 _STREAMED = ("/download", "/events")
 
 _Key = tuple[str, bytes]

@@ -24,7 +24,7 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.admission import Admission
-from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, job_file
+from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.leading.publisher import Publisher
@@ -285,8 +285,7 @@ class JobService:
             raise FileExpired(
                 f"The file was kept until {job.expires_at:%Y-%m-%d %H:%M} UTC; run the export again."
             )
-        made = job_file(job.file_path) if job.file_path is not None else None
-        if job.file_path is None or made is None or made.job_id != job.id:
+        if job.file_path is None or not is_file_of(job.file_path, job.id):
             raise FileMissing("This job has no file in the store; run the export again.")
         stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(

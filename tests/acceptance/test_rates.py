@@ -44,7 +44,7 @@ def test_a_user_who_asks_too_often_is_refused_and_nobody_else(limited: RunningHo
     answered = [each for each in answers if each.status_code == 200]
     assert REQUESTS <= len(answered) <= REQUESTS + brought + 1
     refused(next(each for each in answers if each.status_code != 200), "requests in a minute")
-    for path in ("formats", "health", "jobs/none", "jobs/none/download"):
+    for path in ("formats", "health", "jobs/none/download"):
         refused(limited.client.get(f"/api/export/{path}", headers=busy), "requests in a minute")
     for other in (EVE, BEN, of(A), {}):
         assert limited.client.get("/api/export/formats", headers=other).status_code == 200
@@ -57,6 +57,7 @@ def test_pages_that_poll_are_never_refused(limited: RunningHost) -> None:
     for _ in range(2 * REQUESTS):
         for path in ("jobs", "stats", "count"):
             assert limited.client.get(f"/api/export/{path}", headers=polling).status_code == 200
+        assert limited.client.get("/api/export/jobs/none", headers=polling).status_code == 404
 
 
 def until_taken(host: RunningHost, path: str, headers: dict[str, str]) -> httpx.Response:
