@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
 
 def started(program: str) -> subprocess.Popen[bytes]:
     """A child that is talked to over its stdin and stdout."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and a program of ours, without a shell
         python_command(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
 
