@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from typing import IO, cast
@@ -10,6 +11,12 @@ from arkham_shard_export.drain import Drain
 from arkham_shard_export.ports import Output
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_SAFE_PART = re.compile(r"[\w\[][\w .\[\]-]{0,199}|_rels|\.rels", re.ASCII)
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether unpacking a member of this name writes below the folder it is unpacked in, on any system."""
+    return all(_SAFE_PART.fullmatch(part) for part in name.split("/"))
 
 
 class Archive:
@@ -26,6 +33,8 @@ class Archive:
 
     def open(self, name: str, *, zip64: bool = True) -> Output:
         """Without `zip64` a member holds less than 2 GiB, and programs that know no ZIP64 can read it."""
+        if not is_safe_name(name):
+            raise ValueError(f"{name[:60]!r} is no name for a file in an archive.")
         self._end_member()
         info = zipfile.ZipInfo(name, _EPOCH)
         info.compress_type = zipfile.ZIP_DEFLATED

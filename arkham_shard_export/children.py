@@ -19,12 +19,14 @@ def environment() -> dict[str, str]:
     """That of this process, with the folder of this package on the path."""
     package_root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path}
+    # No child answers requests.
+    own = {name: value for name, value in os.environ.items() if name != "ARKHAM_EXPORT_TOKEN"}
+    return {**own, "PYTHONPATH": path}
 
 
 def started(program: str) -> subprocess.Popen[bytes]:
     """A child that is talked to over its stdin and stdout."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and a program of ours, without a shell
         python_command(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
 

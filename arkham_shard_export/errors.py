@@ -11,6 +11,7 @@ ExportError
 ├── PreconditionFailed      the file is not the one that was asked for
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
 ├── TooManyListeners        as many listeners follow jobs as one process serves
+├── TooManyRequests         a user or a tenant asks more often, or has more streams open, than is allowed
 ├── StoreFull               the store has no room for another export
 ├── ServiceUnavailable      a service of the host is missing or does not answer
 ├── SourceFailed            reading the records failed
@@ -56,6 +57,7 @@ __all__ = [
     "StoreFull",
     "TooManyJobs",
     "TooManyListeners",
+    "TooManyRequests",
     "TypesetterDied",
     "WorkerDied",
 ]
@@ -135,6 +137,14 @@ class TooManyJobs(ExportError):
 
 class TooManyListeners(ExportError):
     """As many listeners follow jobs as one process serves."""
+
+
+class TooManyRequests(ExportError):
+    """A user or a tenant asks more often, or has more downloads open, than is allowed; again in `retry_seconds`."""
+
+    def __init__(self, reason: str, retry_seconds: int) -> None:
+        self.retry_seconds = retry_seconds
+        super().__init__(reason)
 
 
 class StoreFull(ExportError):

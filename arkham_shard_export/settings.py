@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from arkham_shard_export.store_location import StoreLocation, store_location
@@ -38,6 +38,10 @@ class Settings:
     min_free_mib: int = 256
     max_active_per_user: int = 100
     max_active_per_tenant: int = 1000
+    max_requests_per_user: int = 600
+    max_requests_per_tenant: int = 6000
+    max_streams_per_user: int = 20
+    max_streams_per_tenant: int = 200
     store: StoreLocation | None = None
     max_attempts: int = 3
     worker_memory_mib: int = 1024
@@ -49,6 +53,9 @@ class Settings:
     max_listeners: int = 2000
     log_level: str = "INFO"
     log_format: str = "text"
+    token: str | None = field(default=None, repr=False)
+    link_seconds: float = 300.0
+    allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -71,6 +78,10 @@ class Settings:
             min_free_mib=_read(environment, "ARKHAM_EXPORT_MIN_FREE_MIB", int, 0, 256),
             max_active_per_user=_read(environment, "ARKHAM_EXPORT_MAX_ACTIVE_PER_USER", int, 0, 100),
             max_active_per_tenant=_read(environment, "ARKHAM_EXPORT_MAX_ACTIVE_PER_TENANT", int, 0, 1000),
+            max_requests_per_user=_read(environment, "ARKHAM_EXPORT_MAX_REQUESTS_PER_USER", int, 0, 600),
+            max_requests_per_tenant=_read(environment, "ARKHAM_EXPORT_MAX_REQUESTS_PER_TENANT", int, 0, 6000),
+            max_streams_per_user=_read(environment, "ARKHAM_EXPORT_MAX_STREAMS_PER_USER", int, 0, 20),
+            max_streams_per_tenant=_read(environment, "ARKHAM_EXPORT_MAX_STREAMS_PER_TENANT", int, 0, 200),
             store=store_location(named) if (named := environment.get("ARKHAM_EXPORT_STORE")) else None,
             max_attempts=_read(environment, "ARKHAM_EXPORT_MAX_ATTEMPTS", int, 1, 3),
             worker_memory_mib=_read(environment, "ARKHAM_EXPORT_WORKER_MEMORY_MIB", int, 256, 1024),
@@ -84,6 +95,9 @@ class Settings:
             max_listeners=_read(environment, "ARKHAM_EXPORT_MAX_LISTENERS", int, 0, 2000),
             log_level=_choose(environment, "ARKHAM_EXPORT_LOG_LEVEL", LOG_LEVELS, "INFO"),
             log_format=_choose(environment, "ARKHAM_EXPORT_LOG_FORMAT", LOG_FORMATS, "text"),
+            token=environment.get("ARKHAM_EXPORT_TOKEN") or None,
+            link_seconds=_read(environment, "ARKHAM_EXPORT_LINK_SECONDS", float, 1, 300.0, most=86_400),
+            allowed_hosts=tuple(environment.get("ARKHAM_EXPORT_ALLOWED_HOSTS", "").replace(",", " ").split()),
         )
 
 

@@ -121,7 +121,9 @@ def test_the_demo_case_is_as_large_as_the_readme_says() -> None:
 
 
 def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> None:
-    key, listing, download = re.findall(r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL)
+    waiting, listening, key, listing, download = re.findall(
+        r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL
+    )
     with standalone(tmp_path / "arkham-data", demo=True) as host:
 
         def shell(script: str, **environment: str) -> str:
@@ -141,6 +143,9 @@ def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> N
         assert "idempotency-replayed: true" in again.lower()
         assert json.loads(again.splitlines()[-1])["id"] == job["id"]
         assert shell(listing).startswith("HTTP/1.1 200")
+        assert "preference-applied: wait=30" in (waited := shell(waiting)).lower()
+        assert json.loads(waited.splitlines()[-1])["status"] == "completed"
+        assert "event: end\n" in shell(listening, ID=job["id"])
         host.wait(job["id"])
         whole = host.client.get(f"/api/export/jobs/{job['id']}/download")
         (tmp_path / "claims.csv").write_bytes(whole.content[:1001])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -22,6 +23,13 @@ class JobPage(BaseModel):
     total: int
     limit: int
     offset: int
+
+
+class LinkAnswer(BaseModel):
+    """A path that a browser can follow; `expires_at` is null where it needs no signature."""
+
+    url: str
+    expires_at: datetime | None
 
 
 class CheckAnswer(BaseModel):
@@ -91,6 +99,10 @@ EXAMPLES: dict[str, Any] = {
         "metadata": {},
     },
     "get_job": JOB,
+    "create_link": {
+        "url": f"{JOB['download_url']}?expires=1795512600&signature=…",
+        "expires_at": "2026-11-23T09:35:00+00:00",
+    },
     "list_formats": [
         {
             "format": "csv",

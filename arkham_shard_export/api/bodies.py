@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
+from arkham_shard_export.bounds import (
+    MAX_FILTER_VALUES,
+    MAX_JSON_DEPTH,
+    MAX_NAMES,
+    MAX_RECORDS,
+    MAX_TEXT_LENGTH,
+)
+from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_PREVIEW
 from arkham_shard_export.models import ExportOptions, ExportTarget
@@ -13,9 +23,6 @@ from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.pipeline.request import (
     COMPRESSION_CHOICES,
     GROUPINGS,
-    MAX_FILTER_VALUES,
-    MAX_RECORDS,
-    MAX_TEXT_LENGTH,
 )
 from arkham_shard_export.targets import TARGETS
 
@@ -79,6 +86,23 @@ def _options_schema() -> JsonSchema:
     }
 
 
+# A text that is never ended is matched too, so that each byte is looked at once.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def check_depth(body: bytes) -> None:
+    """InvalidRequest where lists and objects lie deeper in each other than a request needs, before JSON is read."""
+    if body.count(b"[") + body.count(b"{") <= MAX_JSON_DEPTH:
+        return
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        each = token[0]
+        depth += (each in b"[{") - (each in b"]}")
+        if depth > MAX_JSON_DEPTH:
+            message = f"The body is nested too deeply: at most {MAX_JSON_DEPTH} lists and objects within each other are accepted."
+            raise InvalidRequest([FieldProblem("body", None, message)])
+
+
 class JobBody(BaseModel):
     """What to export, as what, and how."""
 
@@ -88,6 +112,13 @@ class JobBody(BaseModel):
     target: Annotated[str, WithJsonSchema(text_schema("Target", *ExportTarget))]
     filters: Annotated[dict[str, Any] | None, WithJsonSchema(_filters_schema())] = None
     options: Annotated[dict[str, Any] | None, WithJsonSchema(_options_schema())] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_names(cls, body: Any) -> Any:
+        if isinstance(body, dict) and len(body) > MAX_NAMES:
+            raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
+        return body
 
 
 class NewJobBody(JobBody):

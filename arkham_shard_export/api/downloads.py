@@ -94,6 +94,8 @@ def download_response(
         **_counts(job),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(name),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
     }
     media_type = MEDIA_TYPES.get(extension_of(stored.name))
     if request.method == "HEAD":

@@ -27,6 +27,7 @@ from arkham_shard_export.errors import (
     StoreFull,
     TooManyJobs,
     TooManyListeners,
+    TooManyRequests,
 )
 
 RETRY_SECONDS = {409: 1, 429: 10, 503: 5, 507: 300}
@@ -42,6 +43,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     PreconditionFailed: 412,
     TooManyJobs: 429,
     TooManyListeners: 503,
+    TooManyRequests: 429,
     StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,
@@ -156,6 +158,8 @@ def response_of(error: ExportError) -> ProblemResponse:
     kind = next((each for each in STATUS_OF if isinstance(error, each)), None)
     status = 500 if kind is None else STATUS_OF[kind]
     headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
+    if isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_seconds)}
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None
     return error_response(
         status, str(error), problems, headers, name=name_of(kind) if kind is not None else None

@@ -8,15 +8,15 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from arkham_shard_export.api import catalog, jobs, operators, streams
-from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage
+from arkham_shard_export.api import catalog, jobs, links, operators, streams
+from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage, LinkAnswer
 from arkham_shard_export.api.errors import CAUSES, MEDIA_TYPE, ExportProblem, ProblemResponse
 from arkham_shard_export.jobs.files import MEDIA_TYPES
 from arkham_shard_export.models import ExportJobAnswer, ExportStatistics, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import Preview
 
 PREFIX = "/api/export"
-ALWAYS = (500, 503)
+ALWAYS = (401, 403, 421, 429, 500, 503)
 """What every route may be refused with."""
 _BODY = (413, 415, 422)
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ExportProblem.__name__}"}}}
@@ -26,7 +26,19 @@ _FILE = {
         each: {} if each == "application/json" else _BYTES for each in sorted({*MEDIA_TYPES.values()})
     }
 }
-_EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "For Last-Event-ID."},
+        "event": {"type": "string", "enum": ["state", "progress", "end"]},
+        "data": {
+            "type": "string",
+            "description": "JSON: id, status and progress of the job; at the end the whole job.",
+        },
+        "retry": {"type": "integer"},
+    },
+}
+_EVENTS = {"content": {"text/event-stream": {"schema": _EVENT}}}
 _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -74,6 +86,7 @@ ROUTES = (
     Route("GET", "/jobs/{job_id}/events", "follow_job", streams.get_events, {200: _EVENTS, 204: {}}, (404, 422), streams.EventStream),
     Route("GET", "/jobs/{job_id}/download", "download_file", jobs.download, {200: _FILE, 206: _FILE, 304: {}}, (400, 404, 410, 412, 416, 422), Response),
     Route("HEAD", "/jobs/{job_id}/download", "head_file", jobs.download, {200: {}, 304: {}}, (400, 404, 410, 412, 422), Response),
+    Route("POST", "/jobs/{job_id}/link", "create_link", links.post_link, {200: {"model": LinkAnswer}}, (400, 404, 410, 422)),
     Route("GET", "/formats", "list_formats", catalog.get_formats, {200: {"model": list[FormatInfo]}}),
     Route("GET", "/targets", "list_targets", catalog.get_targets, {200: {"model": list[TargetInfo]}}),
     Route("POST", "/preview", "preview", catalog.post_preview, {200: {"model": Preview}}, _BODY),

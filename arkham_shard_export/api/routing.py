@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from arkham_shard_export.api.bodies import NewJobBody, PreviewBody
+from arkham_shard_export.api.bodies import NewJobBody, PreviewBody, check_depth
 from arkham_shard_export.api.errors import (
     TooLarge,
     error_response,
@@ -19,6 +20,7 @@ from arkham_shard_export.api.errors import (
     problem_of,
     response_of,
 )
+from arkham_shard_export.api.limits import RequestLimits, answer_within
 from arkham_shard_export.api.routes import PREFIX, ROUTES
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.settings import Settings
@@ -33,21 +35,28 @@ class ExportRoute(APIRoute):
     """Answers every error of a route as a problem, and refuses bodies that are over the limit or no JSON."""
 
     max_body_bytes: ClassVar[int]
+    limits: ClassVar[RequestLimits]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         body = PreviewBody if self.path.endswith("/preview") else NewJobBody
         fields = tuple(body.model_fields)
 
+        async def answer(request: Request) -> Response:
+            if self.body_field is not None and not _is_json(request):
+                return error_response(
+                    415,
+                    "The body must be JSON; send it with the header Content-Type: application/json.",
+                    headers={"Accept": "application/json"},
+                )
+            request = limited(request, self.max_body_bytes)
+            if request.method == "POST":
+                check_depth(await request.body())
+            return await handle(request)
+
         async def handler(request: Request) -> Response:
             try:
-                if self.body_field is not None and not _is_json(request):
-                    return error_response(
-                        415,
-                        "The body must be JSON; send it with the header Content-Type: application/json.",
-                        headers={"Accept": "application/json"},
-                    )
-                return await handle(limited(request, self.max_body_bytes))
+                return await answer_within(self.limits, request, self.path, lambda: answer(request))
             except TooLarge as error:
                 return error_response(413, error.detail)
             except HTTPException as error:
@@ -60,6 +69,8 @@ class ExportRoute(APIRoute):
                 return error_response(422, " ".join(each.sentence() for each in problems), problems)
             except ExportError as error:
                 return response_of(error)
+            except ClientDisconnect:
+                return error_response(400, "The body broke off.")
             except Exception:
                 # The text of an error that nobody has foreseen may tell of paths and statements.
                 log.exception("%s %s could not be answered.", request.method, self.path)
@@ -70,8 +81,9 @@ class ExportRoute(APIRoute):
 
 def create_router(in_schema: bool = True) -> APIRouter:
     """The routes. A host that includes them twice takes the second time without schema."""
-    limit = Settings.from_environment().max_body_bytes
-    route_class = type("ExportRoute", (ExportRoute,), {"max_body_bytes": limit})
+    settings = Settings.from_environment()
+    common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
+    route_class = type("ExportRoute", (ExportRoute,), common)
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
     for each in ROUTES:
         router.add_api_route(

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import sys
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from arkham_shard_export.cli.common import CommandFailed, Commands, add_place, check_url, require
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.standalone import logs
+from arkham_shard_export.standalone.errors import HostNotStarted
 
 DEFAULT_PORT = 8100
 
@@ -48,22 +48,30 @@ def _serve(options: argparse.Namespace) -> int:
     """Run the standalone host: the export service with a database of its own, for anyone without ArkhamFrame."""
     require("uvicorn", "serve")
     check_url(options.database_url)
-    logs.set_up(Settings.from_environment())
+    settings = Settings.from_environment()
+    logs.set_up(settings)
     import uvicorn
 
+    from arkham_shard_export.standalone.access import access_of
     from arkham_shard_export.standalone.app import create_app
 
-    app = create_app(
-        options.data, options.database_url, demo=options.demo, trust_headers=options.trust_headers
-    )
     listener = _listener(options.host, options.port)
     address = listener.getsockname()
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    if not _is_loopback(address[0]):
-        print(
-            f"Warning: {host} can be reached from other machines, and this host asks nobody for a password.",
-            file=sys.stderr,
-        )
+    try:
+        access = access_of(settings, loopback=_is_loopback(address[0]), trust_headers=options.trust_headers)
+    except HostNotStarted:
+        listener.close()
+        raise
+    app = create_app(
+        options.data,
+        options.database_url,
+        demo=options.demo,
+        trust_headers=options.trust_headers,
+        token=access.token,
+        link_seconds=settings.link_seconds,
+        host_names=access.host_names,
+    )
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -123,6 +123,12 @@ def job_file(path: str) -> JobFile | None:
     return JobFile(stem["job_id"], int(stem["attempt"]))
 
 
+def is_file_of(path: str, job_id: str) -> bool:
+    """Whether a job can have made the file: what a row says of it is not believed."""
+    made = job_file(path)
+    return made is not None and made.job_id == job_id
+
+
 def folder_of(created_at: datetime | None) -> str:
     """Where the files of a job lie, relative to the store."""
     return created_at.date().isoformat() if created_at else _UNDATED

@@ -25,7 +25,7 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.admission import Admission
-from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of
+from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
 from arkham_shard_export.jobs.following import Follower
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
@@ -346,11 +346,10 @@ class JobService:
             reason = f": {job.error}" if job.error else "."
             raise JobNotCompleted(f"There is nothing to download: the job is {job.status.value}{reason}")
         if self.expired(job):
-            assert job.expires_at is not None
             raise FileExpired(
                 f"The file was kept until {job.expires_at:%Y-%m-%d %H:%M} UTC; run the export again."
             )
-        if job.file_path is None:
+        if job.file_path is None or not is_file_of(job.file_path, job.id):
             raise FileMissing("This job has no file in the store; run the export again.")
         stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from arkham_shard_export.bounds import MAX_FILTER_VALUES, MAX_NAMES, MAX_RECORDS, MAX_TEXT_LENGTH
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS, available, specs, writer_class
 from arkham_shard_export.formats.base import FormatSpec
@@ -22,9 +23,6 @@ from arkham_shard_export.sources.selection import Extent, Selection
 
 GROUPINGS = (*PERIODS, "entity")
 COMPRESSION_CHOICES = (NONE, *COMPRESSIONS)
-MAX_FILTER_VALUES = 1000
-MAX_TEXT_LENGTH = 1000
-MAX_RECORDS = 2**63 - 1
 _DEFAULTS = asdict(ExportOptions())
 
 
@@ -209,6 +207,12 @@ def _text_problem(field: str, value: str) -> FieldProblem | None:
     return None
 
 
+def _names_problem(field: str, given: Mapping[str, Any]) -> FieldProblem | None:
+    if len(given) <= MAX_NAMES:
+        return None
+    return FieldProblem(field, None, f"{field} has {len(given)} names; at most {MAX_NAMES} are accepted.")
+
+
 def _filters(
     target: Target,
     filters: object,
@@ -221,6 +225,9 @@ def _filters(
         problems.append(
             FieldProblem("filters", filters, "filters must be an object of filter names and values.")
         )
+        return {}
+    if (problem := _names_problem("filters", filters)) is not None:
+        problems.append(problem)
         return {}
     known = {each.name: each for each in target.filters}
     checked: dict[str, Any] = {}
@@ -263,6 +270,9 @@ def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
             FieldProblem("options", options, "options must be an object of option names and values.")
         )
         return ExportOptions()
+    if (problem := _names_problem("options", options)) is not None:
+        problems.append(problem)
+        return ExportOptions()
     names = tuple(each.name for each in fields(ExportOptions))
     checked: dict[str, Any] = {}
     for name, value in options.items():
@@ -295,7 +305,8 @@ def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
     elif name in ("date_range_start", "date_range_end"):
         return _date_problem(field, value)
     elif name == "entity_types":
-        if not isinstance(value, list) or not value or any(each not in ENTITY_TYPES for each in value):
+        listed = isinstance(value, list) and 0 < len(value) <= MAX_FILTER_VALUES
+        if not listed or any(each not in ENTITY_TYPES for each in value):
             message = f"{field} must be a list of entity types, not {_shown(value)}."
             return FieldProblem(field, value, message, ENTITY_TYPES)
     elif name == "sort_order" and value not in ("asc", "desc"):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Self
 
+from arkham_shard_export.folders import folder_below
 from arkham_shard_export.sinks.hashed import HashedSink, StoredFile, telling_of_disk
 
 
@@ -25,19 +26,22 @@ class FileSink(HashedSink):
     """
 
     def __init__(self, store: Path, folder: str, stem: str) -> None:
+        self._store = store
         self._folder = folder
         self._stem = stem
         self._part = store / folder / part_name(stem)
         self._committed = False
         with telling_of_disk():
             self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            with folder_below(store, folder) as inside:
+                descriptor = os.open(self._part.name, flags, 0o600, dir_fd=inside)
             os.fchmod(descriptor, 0o600)
             file = io.FileIO(descriptor, "wb")
         super().__init__(file)
 
     def scratch(self) -> IO[bytes]:
-        with telling_of_disk():
+        with telling_of_disk(), folder_below(self._store, self._folder):
             return tempfile.TemporaryFile(dir=self._part.parent)
 
     def commit(self, extension: str, _between: Callable[[], None] = lambda: None) -> StoredFile:
@@ -46,8 +50,10 @@ class FileSink(HashedSink):
             self._drain.end()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._part = self._part.rename(self._part.with_name(name))
-            _sync_folder(self._part.parent)
+            with folder_below(self._store, self._folder) as inside:
+                os.rename(self._part.name, name, src_dir_fd=inside, dst_dir_fd=inside)
+                self._part = self._part.with_name(name)
+                _sync_folder(inside)
         self._committed = True
         return StoredFile(f"{self._folder}/{name}", self.size, self._hash.hexdigest())
 
@@ -60,13 +66,9 @@ class FileSink(HashedSink):
 
     def discard(self) -> None:
         self._close()
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), folder_below(self._store, self._folder) as inside:
+            os.unlink(self._part.name, dir_fd=inside)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_folder(descriptor: int) -> None:
+    os.fsync(descriptor)

@@ -10,22 +10,27 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from arkham_shard_export import __version__
+from arkham_shard_export.api.errors import error_response
 from arkham_shard_export.shard import ExportShard
+from arkham_shard_export.signing import LinkSigner
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 from arkham_shard_export.standalone.demo_case import load_demo
+from arkham_shard_export.standalone.door import LOOPBACK_NAMES, KnownHosts, SameOrigin, TokenRequired
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.frame import Frame, TrustedHeaders, current_tenant_id
+from arkham_shard_export.standalone.headers import PAGE_POLICY, SafeHeaders
 from arkham_shard_export.standalone.services import EventBus, FileStorage
 
 log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parents[1] / "web"
-PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 
 class StandaloneShard(ExportShard):
@@ -35,10 +40,27 @@ class StandaloneShard(ExportShard):
         return current_tenant_id()
 
 
+class Application(FastAPI):
+    """Whose every answer, also one to a fault of ours, has safe headers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SafeHeaders(super().build_middleware_stack())
+
+
 def create_app(
-    data_dir: Path, database_url: str | None = None, *, demo: bool = False, trust_headers: bool = False
+    data_dir: Path,
+    database_url: str | None = None,
+    *,
+    demo: bool = False,
+    trust_headers: bool = False,
+    token: str | None = None,
+    link_seconds: float = 300.0,
+    host_names: tuple[str, ...] | None = LOOPBACK_NAMES,
 ) -> FastAPI:
-    """The application over SQLite files in `data_dir`, or over PostgreSQL with only its files there."""
+    """The application over SQLite files in `data_dir`, or over PostgreSQL with only its files there.
+
+    With a `token` each request needs it. `host_names` are those under which it answers; None: under any.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,13 +88,27 @@ def create_app(
                 await shard.shutdown()
                 await database.stop()
 
-    app = FastAPI(
+    app = Application(
         title="arkham-export", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.add_exception_handler(HTTPException, _problem)
+    # What is added last is asked first.
+    if token is not None:
+        app.state.link_signer = LinkSigner(token, link_seconds)
+        app.add_middleware(TokenRequired, token=token, links=app.state.link_signer)
     if trust_headers:
         app.add_middleware(TrustedHeaders)
+    app.add_middleware(SameOrigin)
+    if host_names is not None:
+        app.add_middleware(KnownHosts, names=host_names)
     _add_page(app)
     return app
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    """What FastAPI itself refuses, in the form of our own refusals."""
+    assert isinstance(error, HTTPException)
+    return error_response(error.status_code, f"{error.detail}.", headers=dict(error.headers or {}))
 
 
 @contextmanager

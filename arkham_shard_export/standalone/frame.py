@@ -10,8 +10,10 @@ from uuid import UUID
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from arkham_shard_export.api.errors import error_response
 from arkham_shard_export.standalone.services import EventBus, FileStorage
 
+_TRUSTED = (b"x-tenant-id", b"x-user-id", b"x-user-role")
 _tenant: ContextVar[UUID | None] = ContextVar("arkham_export_tenant", default=None)
 
 
@@ -67,10 +69,18 @@ class TrustedHeaders:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        names = [name for name, _ in scope["headers"]]
+        if any(names.count(name) > 1 for name in _TRUSTED):
+            detail = "X-Tenant-Id, X-User-Id and X-User-Role may each be sent once; have the proxy replace what clients send."
+            await _refuse(scope, receive, send, detail)
+            return
         try:
             tenant = UUID(headers["x-tenant-id"]) if "x-tenant-id" in headers else None
         except ValueError:
             await _refuse(scope, receive, send, "X-Tenant-Id must be a UUID.")
+            return
+        if headers.get("x-user-id", "-").strip() == "":
+            await _refuse(scope, receive, send, "X-User-Id must name a user.")
             return
         if "x-user-id" in headers:
             user = User(headers["x-user-id"], headers.get("x-user-role", "analyst"), tenant)
@@ -83,6 +93,4 @@ class TrustedHeaders:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, detail: str) -> None:
-    from starlette.responses import JSONResponse
-
-    await JSONResponse({"detail": detail}, 400)(scope, receive, send)
+    await error_response(400, detail)(scope, receive, send)

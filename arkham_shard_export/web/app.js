@@ -3,8 +3,13 @@ const api = "/api/export";
 const $ = (id) => document.getElementById(id);
 let targets = [];
 
-async function call(path, options) {
-  const answer = await fetch(api + path, options);
+// Where the host needs a token; it is forgotten when the tab is closed.
+const token = sessionStorage.getItem("token");
+
+async function call(path, options = {}) {
+  const headers = token ? { ...options.headers, authorization: `Bearer ${token}` } : options.headers;
+  const answer = await fetch(api + path, { ...options, headers });
+  if (answer.status === 401) ask();
   const body = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw new Error(body.detail);
   return body;
@@ -21,6 +26,29 @@ function size(bytes) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
+}
+
+function ask() {
+  $("door").hidden = false;
+  $("all").hidden = true;
+  $("wrong").hidden = !token;
+}
+
+$("door").onsubmit = (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("token", $("token").value.trim());
+  location.reload();
+};
+
+// A browser sends no token as it goes to a file, so the link itself says that it may.
+async function download(event, job) {
+  event.preventDefault();
+  tell();
+  try {
+    location.assign((await call(`/jobs/${job.id}/link`, { method: "POST" })).url);
+  } catch (error) {
+    tell(error.message);
+  }
 }
 
 function tell(problem) {
@@ -45,7 +73,7 @@ function row(job) {
     element("td", new Date(job.created_at).toLocaleString(), { className: "quiet" }),
   );
   const action = element("td");
-  if (job.status === "completed") action.append(element("a", "Download", { href: job.download_url }));
+  if (job.status === "completed") action.append(element("a", "Download", { href: job.download_url, onclick: (event) => download(event, job) }));
   if (job.status === "pending" || job.status === "processing") {
     const cancel = element("button", "Cancel", { type: "button" });
     cancel.onclick = () => call(`/jobs/${job.id}`, { method: "DELETE" }).then(refresh, (error) => tell(error.message));

@@ -13,6 +13,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from arkham_shard_export.api.bodies import check_depth
+from arkham_shard_export.bounds import MAX_JSON_DEPTH, MAX_NAMES
 from tests.hosts import RunningHost
 
 ROUTES = ["/api/export/jobs", "/api/export/preview"]
@@ -457,7 +459,7 @@ def spoken(host: RunningHost, request: bytes, rest: bytes = b"") -> tuple[int, d
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_body_declared_too_large_is_refused_before_it_is_read(unchanged: RunningHost, path: str) -> None:
-    head = f"POST {path} HTTP/1.1\r\nHost: host\r\nContent-Type: application/json\r\nContent-Length: {OVER_LIMIT}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {OVER_LIMIT}\r\n\r\n"
     status, body = spoken(unchanged, head.encode())
     assert status == 413
     assert "too large" in body["detail"]
@@ -466,7 +468,7 @@ def test_a_body_declared_too_large_is_refused_before_it_is_read(unchanged: Runni
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_body_that_grows_too_large_is_refused_while_it_comes(unchanged: RunningHost, path: str) -> None:
-    head = f"POST {path} HTTP/1.1\r\nHost: host\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
     chunks = chunk * (OVER_LIMIT // 65536) + b"0\r\n\r\n"
     status, body = spoken(unchanged, head.encode(), chunks)
@@ -521,3 +523,52 @@ def test_a_registered_source_that_is_not_named_rightly_is_refused_with_all_names
             json={"format": "json", "target": "custom", "filters": {"source": "notes", "colour": "red"}},
         )
         assert "author" in refused(answer)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_body_may_be_nested_so_deep_and_no_deeper(unchanged: RunningHost, path: str, opening: str) -> None:
+    closing = "]" if opening == "[" else "}"
+
+    def sent(depth: int) -> str:
+        # The body and its filters are two of them.
+        deep = opening * (depth - 2) + '"x"' + closing * (depth - 2)
+        content = f'{{"format": "json", "target": "claims", "filters": {{"document_id": {deep}}}}}'
+        return refused(
+            unchanged.client.post(path, content=content, headers={"Content-Type": "application/json"})
+        )
+
+    assert "nested" not in sent(MAX_JSON_DEPTH)
+    for depth in (MAX_JSON_DEPTH + 1, 200, 100_000):
+        assert f"nested too deeply: at most {MAX_JSON_DEPTH}" in sent(depth)
+
+
+def test_brackets_in_a_text_are_no_nesting(host: RunningHost) -> None:
+    for text in ("[" * 900, '{"[' * 300, '\\"' * 300 + "[" * 300):
+        answer = host.client.post(ROUTES[1], json=with_filters(document_id=text))
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "text", [b'"' * 1_000_000, b'"' + b'\\"' * 500_000, b'"' + b"\\" * 999_999, b"[]" * 500_000]
+)
+def test_looking_for_the_depth_of_a_body_takes_time_in_proportion(text: bytes) -> None:
+    """Each byte is looked at once: a scan that began anew at each quote would not come back."""
+    check_depth(b"[]" * MAX_JSON_DEPTH + text)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("field", ["filters", "options", "body"])
+def test_an_object_of_too_many_names_is_refused_without_naming_them_all(
+    unchanged: RunningHost, path: str, field: str
+) -> None:
+    names = {f"name{number}": 1 for number in range(30_000)}
+    answer = unchanged.client.post(path, json={**GOOD, **(names if field == "body" else {field: names})})
+    detail = refused(answer)
+    assert f"at most {MAX_NAMES}" in detail
+    assert len(answer.content) < 2000
+
+
+def test_a_list_of_too_many_entity_types_is_refused(unchanged: RunningHost) -> None:
+    body = {"format": "json", "target": "entities", "options": {"entity_types": ["PERSON"] * 1001}}
+    assert "entity_types" in refused(unchanged.client.post(ROUTES[0], json=body))

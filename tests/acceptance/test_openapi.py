@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from arkham_shard_export.api.answers import EXAMPLES
-from arkham_shard_export.api.routes import PREFIX, ROUTES
+from arkham_shard_export.api.routes import ALWAYS, PREFIX, ROUTES
 from arkham_shard_export.jobs.service import job_fields
 from arkham_shard_export.models import ExportJob
 from tests.hosts import RunningHost
@@ -58,7 +58,7 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
     for each in ROUTES:
         operation = operations[each.method, each.path]
         assert operation["operationId"] == f"export_{each.name}"
-        statuses = {*map(str, each.answers), *map(str, each.refusals), "500", "503"}
+        statuses = {*map(str, (*each.answers, *each.refusals, *ALWAYS))}
         assert set(operation["responses"]) == statuses, each.name
         for status, answer in operation["responses"].items():
             assert answer["description"].strip(" ."), (each.name, status)
@@ -68,7 +68,7 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
-        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "download_file", "head_file",
+        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
         "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
     }  # fmt: skip
 
@@ -109,6 +109,8 @@ def generated(host: RunningHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     described = tmp_path / "openapi.json"
     kept = description(host)
     kept["paths"] = {path: each for path, each in kept["paths"].items() if path.startswith(PREFIX)}
+    # The generator knows of no streams of events; the rest must go without a warning.
+    del kept["paths"][f"{PREFIX}/jobs/{{job_id}}/events"]
     described.write_text(json.dumps(kept))
     scripts = Path(sys.executable).parent
     words = [str(scripts / "openapi-python-client"), "generate", "--path", str(described), "--meta", "none"]
@@ -145,7 +147,7 @@ def test_a_generated_client_makes_an_export_and_fetches_it(
     )
     created = call("create_job", body=body)
     assert created.status_code == 201
-    assert isinstance(created.parsed, models.ExportJob)
+    assert isinstance(created.parsed, models.ExportJobAnswer)
     deadline = time.monotonic() + 60
     while (job := call("get_job", job_id=created.parsed.id).parsed).status.value != "completed":
         assert job.status.value in ("pending", "processing")

@@ -23,7 +23,8 @@ from arkham_shard_export.sinks.file import FileSink, part_name
 from arkham_shard_export.sinks.measure import MeasuringSink
 from arkham_shard_export.sinks.stream import StreamSink
 
-FOLDER, STEM = "2026-11-22", "job"
+FOLDER, STEM = "2026-11-22", "job.1"
+LINKED = "2026-11-23"
 
 
 def files(store: Path) -> list[str]:
@@ -210,7 +211,7 @@ def store(tmp_path: Path) -> FolderStore:
     store = FolderStore(tmp_path / "store")
     asyncio.run(store.prepare())
     (store.root / FOLDER).mkdir()
-    (store.root / FOLDER / "job.json").write_text("{}")
+    (store.root / FOLDER / "job.1.json").write_text("{}")
     (tmp_path / "secret.json").write_text("secret")
     return store
 
@@ -222,14 +223,18 @@ def opened(store: FolderStore, path: str) -> FolderFile:
 
 
 def test_a_file_of_the_store_is_found(store: FolderStore) -> None:
-    found = opened(store, f"{FOLDER}/job.json")
-    assert (found.name, found.size, found.path.read_text()) == ("job.json", 2, "{}")
+    found = opened(store, f"{FOLDER}/job.1.json")
+    assert (found.name, found.size, (found.root / found.folder / found.name).read_text()) == (
+        "job.1.json",
+        2,
+        "{}",
+    )
 
 
 @pytest.mark.parametrize(
     "path",
     ["", ".", "..", FOLDER, f"{FOLDER}/", f"{FOLDER}/none.json", "../secret.json", f"{FOLDER}/../../secret.json",
-     "/etc/passwd", "/etc", "a\0b", "x" * 5000, "none/job.json", f"{FOLDER}/job.json/x"],
+     "/etc/passwd", "/etc", "a\0b", "x" * 5000, "none/job.1.json", f"{FOLDER}/job.1.json/x"],
 )  # fmt: skip
 def test_what_is_outside_or_missing_or_no_file_is_not_found(store: FolderStore, path: str) -> None:
     with pytest.raises(FileMissing):
@@ -243,27 +248,79 @@ def test_an_absolute_path_out_of_the_store_is_not_found(store: FolderStore) -> N
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_symbolic_link_is_not_followed_wherever_it_leads(store: FolderStore, inside: bool) -> None:
-    to = store.root / FOLDER / "job.json" if inside else store.root.parent / "secret.json"
-    (store.root / FOLDER / "link.json").symlink_to(to)
+    to = store.root / FOLDER / "job.1.json" if inside else store.root.parent / "secret.json"
+    (store.root / FOLDER / "link.1.json").symlink_to(to)
     with pytest.raises(FileMissing):
-        opened(store, f"{FOLDER}/link.json")
+        opened(store, f"{FOLDER}/link.1.json")
 
 
-def test_a_linked_folder_that_leads_outside_is_not_followed(store: FolderStore) -> None:
-    (store.root / "linked").symlink_to(store.root.parent, target_is_directory=True)
+@pytest.fixture(params=["outside", FOLDER])
+def linked(request: pytest.FixtureRequest, store: FolderStore) -> Path:
+    """A file that lies behind a link named as a folder of the store, which leads out of the store or to another folder."""
+    behind = store.root.parent / "outside" if request.param == "outside" else store.root / FOLDER
+    behind.mkdir(exist_ok=True)
+    file = behind / "job.1.json"
+    file.write_text("precious")
+    (store.root / LINKED).symlink_to(behind, target_is_directory=True)
+    return file
+
+
+def test_nothing_is_served_through_a_linked_folder(store: FolderStore, linked: Path) -> None:
+    assert (store.root / LINKED / linked.name).read_text() == "precious"
     with pytest.raises(FileMissing):
-        opened(store, "linked/secret.json")
+        opened(store, f"{LINKED}/{linked.name}")
+
+
+def test_nothing_is_deleted_through_a_linked_folder(store: FolderStore, linked: Path) -> None:
+    asyncio.run(store.remove(f"{LINKED}/{linked.name}"))
+    asyncio.run(store.remove_attempts("job", datetime(2026, 11, 23, tzinfo=UTC), 9))
+    assert linked.read_text() == "precious"
+
+
+def test_nothing_is_written_through_a_linked_folder(store: FolderStore, linked: Path) -> None:
+    before = sorted(linked.parent.iterdir())
+    with pytest.raises(StoreFailed):
+        FileSink(store.root, LINKED, "job.1")
+    assert sorted(linked.parent.iterdir()) == before
+    assert linked.read_text() == "precious"
+
+
+def test_a_folder_that_becomes_a_link_while_a_file_is_written_gets_no_file(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    sink = FileSink(store.root, LINKED, "job.1")
+    sink.write(b"x")
+    (store.root / LINKED).rename(store.root / "moved")
+    (store.root / LINKED).symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(StoreFailed):
+        sink.commit(".json")
+    sink.discard()
+    assert not list(tmp_path.glob("job*"))
+
+
+def test_a_file_that_becomes_a_link_before_it_is_read_is_not_read(store: FolderStore) -> None:
+    found = opened(store, f"{FOLDER}/job.1.json")
+    file = store.root / FOLDER / "job.1.json"
+    file.unlink()
+    file.symlink_to(store.root.parent / "secret.json")
+
+    async def read() -> None:
+        async for _ in found.read(0, 2):
+            pass
+
+    with pytest.raises(FileMissing):
+        asyncio.run(read())
 
 
 def test_a_pipe_is_no_file(store: FolderStore) -> None:
-    os.mkfifo(store.root / FOLDER / "pipe.json")
+    os.mkfifo(store.root / FOLDER / "pipe.1.json")
     with pytest.raises(FileMissing):
-        opened(store, f"{FOLDER}/pipe.json")
+        opened(store, f"{FOLDER}/pipe.1.json")
 
 
 def test_a_store_that_was_never_made_holds_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
-        opened(FolderStore(tmp_path / "none"), f"{FOLDER}/job.json")
+        opened(FolderStore(tmp_path / "none"), f"{FOLDER}/job.1.json")
 
 
 def test_only_its_owner_can_look_into_a_store(store: FolderStore) -> None:
@@ -284,7 +341,7 @@ def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: Folder
     ):
         (store.root / FOLDER / name).write_text("x")
     asyncio.run(store.remove_attempts("job", created, 2))
-    assert files(store.root) == [f"{FOLDER}/{name}" for name in ("job.json", part_name(other), "other.json")]
+    assert files(store.root) == [f"{FOLDER}/{name}" for name in (part_name(other), "other.json")]
     asyncio.run(store.remove_attempts("nothing", created, 3))
 
 

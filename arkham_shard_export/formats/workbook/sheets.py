@@ -59,12 +59,13 @@ class Table:
             raise StoreFailed(
                 f"{self.title} has {len(self.columns):,} columns, and a sheet holds 1 to {MAX_COLUMNS:,}: take JSON or CSV."
             )
-        self._output: Output | None = None
+        self._open()
         self._lengths: list[list[int]] = [[] for _ in self.columns]
         self._waiting: list[Rows] = []
+        self._begun = False
 
     def write(self, encoded: Rows) -> None:
-        if self._output is not None:
+        if self._begun:
             self._place(encoded)
             return
         self._waiting.append(encoded)
@@ -75,12 +76,13 @@ class Table:
 
     def end(self) -> None:
         """A table without rows still has its sheet, with the header."""
-        if self._output is None:
+        if not self._begun:
             self._begin()
         self._close()
 
     def _begin(self) -> None:
-        self._open()
+        self._begun = True
+        self._head()
         for each in self._waiting:
             self._place(each)
         self._waiting.clear()
@@ -97,6 +99,7 @@ class Table:
                 size = 0
                 self._close()
                 self._open()
+                self._head()
                 sheet = self.sheets[-1]
             sheet.rows += 1
             lines.append(row.replace(_MARK, b"%d" % (sheet.rows + 1)))
@@ -108,7 +111,6 @@ class Table:
 
     def _emit(self, lines: list[bytes]) -> None:
         """Writes the lines and empties the list."""
-        assert self._output is not None
         data = b"".join(lines)
         lines.clear()
         self._bytes += len(data)
@@ -118,6 +120,9 @@ class Table:
         sheet, self._output = self.open_output(self.title)
         self.sheets.append(sheet)
         self._bytes = 0
+
+    def _head(self) -> None:
+        sheet = self.sheets[-1]
         last = letters(len(self.columns) - 1)
         header = "".join(
             f'<c r="{letters(place)}1{cell}'
@@ -137,7 +142,6 @@ class Table:
         sheet.filtered = f"$A$1:${last}$"
 
     def _close(self) -> None:
-        assert self._output is not None
         sheet = self.sheets[-1]
         sheet.filtered += str(sheet.rows + 1)
         reference = sheet.filtered.replace("$", "")
@@ -147,7 +151,6 @@ class Table:
             f'<ignoredErrors><ignoredError sqref="{reference}" numberStoredAsText="1"/></ignoredErrors>'
             "</worksheet>".encode()
         )
-        self._output = None
 
 
 class FreeSheet:

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from arkham_shard_export.errors import FileMissing, ServiceUnavailable, StoreFailed
+from arkham_shard_export.folders import folder_below
 from arkham_shard_export.jobs.files import (
     MARKER,
     StoredEntry,
@@ -79,20 +80,27 @@ class FolderStore:
         return await asyncio.to_thread(self._found, path)
 
     def _found(self, path: str) -> FolderFile:
-        found = self.root / path
+        if job_file(path) is None:
+            raise file_missing()
+        folder, name = path.split("/")
         try:
-            inside = found.resolve(strict=True).is_relative_to(self.root.resolve(strict=True))
-            told = os.lstat(found)
+            with folder_below(self.root, folder) as descriptor:
+                told = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except (OSError, ValueError):
             raise file_missing() from None
-        if not (inside and stat.S_ISREG(told.st_mode)):
+        if not stat.S_ISREG(told.st_mode):
             raise file_missing()
-        return FolderFile(found, told.st_size, _time(told))
+        return FolderFile(self.root, folder, name, told.st_size, _time(told))
 
     async def remove(self, path: str) -> None:
         def remove() -> None:
             with contextlib.suppress(FileMissing):
-                self._found(path).path.unlink(missing_ok=True)
+                found = self._found(path)
+                with (
+                    folder_below(self.root, found.folder) as descriptor,
+                    contextlib.suppress(FileNotFoundError),
+                ):
+                    os.unlink(found.name, dir_fd=descriptor)
 
         try:
             await asyncio.to_thread(remove)
@@ -107,7 +115,11 @@ class FolderStore:
             for each in self._listed(folder):
                 made = job_file(f"{folder}/{each.name}")
                 if made is not None and made.job_id == job_id and made.attempt <= attempts:
-                    Path(each.path).unlink(missing_ok=True)
+                    with (
+                        folder_below(self.root, folder) as descriptor,
+                        contextlib.suppress(FileNotFoundError),
+                    ):
+                        os.unlink(each.name, dir_fd=descriptor)
 
         try:
             await asyncio.to_thread(remove)
@@ -155,17 +167,19 @@ class FolderStore:
 
 @dataclass(frozen=True, slots=True)
 class FolderFile:
-    path: Path
+    root: Path
+    folder: str
+    name: str
     size: int
     modified_at: datetime
 
-    @property
-    def name(self) -> str:
-        return self.path.name
+    def _open(self) -> int:
+        with folder_below(self.root, self.folder) as folder:
+            return os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
 
     async def read(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         try:
-            descriptor = await asyncio.to_thread(os.open, self.path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = await asyncio.to_thread(self._open)
         except OSError as error:
             raise file_missing() from error
         try:

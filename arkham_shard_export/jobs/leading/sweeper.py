@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from arkham_shard_export.background import begin, end
 from arkham_shard_export.errors import ExportError, FileMissing, StoreFailed
-from arkham_shard_export.jobs.files import FileStore, StoredEntry, job_file
+from arkham_shard_export.jobs.files import FileStore, StoredEntry, is_file_of, job_file
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.table.filerecords import FileRecords, KeptFile
 from arkham_shard_export.jobs.table.lease import Lease
@@ -85,7 +85,8 @@ class Sweeper:
             for each in files:
                 try:
                     # The file first: what is recorded as deleted is never left behind.
-                    await self._files.remove(each.path)
+                    if is_file_of(each.path, each.job_id):
+                        await self._files.remove(each.path)
                 except StoreFailed as error:
                     log.warning("The expired file of export job %s stays for now: %s", each.job_id, error)
                     left.add(each.job_id)

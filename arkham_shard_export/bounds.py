@@ -1,0 +1,12 @@
+"""How large the parts of a request may be. What is larger is refused, and said to be too large, before it is looked at."""
+
+from __future__ import annotations
+
+MAX_JSON_DEPTH = 32
+"""Objects and lists within each other."""
+MAX_NAMES = 100
+"""Names in one object: the body's fields, filters, options."""
+MAX_FILTER_VALUES = 1000
+MAX_TEXT_LENGTH = 1000
+MAX_RECORDS = 2**63 - 1
+MAX_JOB_ID_LENGTH = 128
