@@ -120,6 +120,22 @@ def test_the_demo_case_is_as_large_as_the_readme_says() -> None:
     assert [int(number) for number in said.groups()] == [len(demo_rows(table)) for table in tables]
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/rest.md"])
+def test_the_examples_of_the_client_do_what_they_say(name: str, tmp_path: Path) -> None:
+    (example,) = (
+        each for each in re.findall(r"```python\n(.*?)```", PAGES[name], re.DOTALL) if "ExportClient" in each
+    )
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+        example = example.replace("http://127.0.0.1:8100", str(host.client.base_url).rstrip("/"))
+        subprocess.run([sys.executable, "-c", example], cwd=tmp_path, check=True)
+    files = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.suffix in (".csv", ".zst") and "arkham-data" not in path.parts
+    ]
+    assert len(files) == (1 if name == "README.md" else 2)
+
+
 def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> None:
     waiting, listening, key, listing, download = re.findall(
         r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL

@@ -76,7 +76,7 @@ def download(
     on_bytes: OnBytes | None,
     patience_seconds: float,
 ) -> Operation[Path]:
-    """Where the file lies then: at `to`, or under the host's name for it where `to` is a folder.
+    """Where the file lies then: at `to`, or under the host's name for it where `to` is a folder, or ends as one.
 
     FileExistsError where something lies there already, unless `overwrite`.
     """
@@ -84,6 +84,8 @@ def download(
         job = yield from get(job, patience_seconds)
     if job.file_path is None:
         raise JobFailed(job)
+    if os.fspath(to).endswith((os.sep, "/")):
+        Path(to).mkdir(parents=True, exist_ok=True)
     fetching = _Fetching(job, Path(to), overwrite, on_bytes)
     try:
         yield from fetching.steps(patience_seconds)
