@@ -273,7 +273,7 @@ def test_the_client_of_an_event_loop_does_the_same(
             with pytest.raises(Refused):
                 await client.get("none")
             with pytest.raises(TimeoutError):
-                await client.wait((await client.create(**LARGE)).id, timeout_seconds=0.001)
+                await client.wait((await client.create("documents", "pdf")).id, timeout_seconds=0.001)
 
     asyncio.run(all_of_it())
 

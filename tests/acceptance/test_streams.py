@@ -127,7 +127,7 @@ def test_a_client_that_goes_away_leaves_nothing_running(
     job_id = quiet.create()
     url = urlsplit(str(quiet.host.client.base_url))
     with socket.create_connection((url.hostname, url.port)) as client:
-        client.sendall(f"GET {events_path(job_id)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(f"GET {events_path(job_id)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         until(lambda: quiet.follower.listeners == 1)
     until(lambda: at_rest(quiet))
 

@@ -132,7 +132,7 @@ def test_a_client_that_goes_away_leaves_nothing_waiting(quiet: Elsewhere, method
     url = urlsplit(str(quiet.host.client.base_url))
     with socket.create_connection((url.hostname, url.port)) as client:
         head = (
-            f"{method} {target} HTTP/1.1\r\nHost: x\r\nPrefer: wait=60\r\nContent-Type: application/json\r\n"
+            f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Type: application/json\r\n"
         )
         client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         (followed,) = until(lambda: set(quiet.follower._followed) - before)
