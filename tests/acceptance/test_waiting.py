@@ -131,9 +131,7 @@ def test_a_client_that_goes_away_leaves_nothing_waiting(quiet: Elsewhere, method
     target = "/api/export/jobs" if method == "POST" else path(job_id)
     url = urlsplit(str(quiet.host.client.base_url))
     with socket.create_connection((url.hostname, url.port)) as client:
-        head = (
-            f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Type: application/json\r\n"
-        )
+        head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Type: application/json\r\n"
         client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         (followed,) = until(lambda: set(quiet.follower._followed) - before)
     began = time.monotonic()
