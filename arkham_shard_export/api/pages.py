@@ -7,6 +7,9 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+SEVERAL = ("status", "format", "target")
+"""Parameters of a list that can be repeated."""
+
 
 def chosen(given: Sequence[str] | None) -> str | list[str] | None:
     """The values of a parameter that can be repeated, or hold several between commas."""

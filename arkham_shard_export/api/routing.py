@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
@@ -21,8 +22,9 @@ from arkham_shard_export.api.errors import (
     response_of,
 )
 from arkham_shard_export.api.limits import RequestLimits, answer_within
+from arkham_shard_export.api.pages import SEVERAL
 from arkham_shard_export.api.routes import PREFIX, ROUTES
-from arkham_shard_export.errors import ExportError
+from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
 from arkham_shard_export.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -49,6 +51,7 @@ class ExportRoute(APIRoute):
                     "The body must be JSON; send it with the header Content-Type: application/json.",
                     headers={"Accept": "application/json"},
                 )
+            _check_once(request, self)
             request = limited(request, self.max_body_bytes)
             if request.method == "POST":
                 check_depth(await request.body())
@@ -121,6 +124,19 @@ def _unknown(request: Request, known: list[APIRoute]) -> Response:
     return error_response(
         405, f"{request.method} is not possible here; possible is {', '.join(allowed)}.", headers=headers
     )
+
+
+def _check_once(request: Request, route: APIRoute) -> None:
+    """InvalidRequest where a parameter that has one value is given several, of which FastAPI would take the last."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    several = SEVERAL if route.path.endswith("/jobs") else ()
+    problems = [
+        FieldProblem(name, None, f"{name} is given {given[name]} times; give it once.")
+        for name in (each.alias for each in route.dependant.query_params)
+        if given[name] > 1 and name not in several
+    ]
+    if problems:
+        raise InvalidRequest(problems)
 
 
 def _is_json(request: Request) -> bool:

@@ -110,7 +110,17 @@ def test_other_spellings_of_json_are_taken(host: RunningHost) -> None:
 
 
 def test_wrong_filters_of_the_list_are_named(host: RunningHost) -> None:
-    for query in ("status=done", "format=odt", "target=x", "limit=0", "limit=ten", "offset=-1"):
+    for query in (
+        "created_by=a&created_by=b",
+        "sort=created_at&sort=-created_at",
+        "limit=1&limit=2",
+        "status=done",
+        "format=odt",
+        "target=x",
+        "limit=0",
+        "limit=ten",
+        "offset=-1",
+    ):
         body = problem(host.client.get(f"{PREFIX}/jobs?{query}"), 422, "invalid-request")
         assert [each["field"] for each in body["errors"]] == [query.partition("=")[0]]
 
