@@ -132,7 +132,7 @@ def test_a_file_is_sent_without_lying_in_memory_to_quick_clients_and_to_ones_tha
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
             client.connect(("127.0.0.1", place.host.client.base_url.port))
             path = place.host.client.base_url.join(place.url).path
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
         received = 0
         with place.host.client.stream("GET", place.url) as answer:
