@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import IO
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store as Client
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable, StoreFailed
@@ -24,11 +24,15 @@ MOST_PARTS = 10_000
 """What the protocol allows for one object."""
 PARTS_AT_ONCE = 3
 UPLOAD_RETRIES = 6
+"""Of a request of an upload."""
+UPLOADS = 3
+"""Of one file, where connections are lost."""
 _FIRST_RETRY = timedelta(milliseconds=100)
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ENDPOINT = re.compile(
     r"(https?)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
+_CONNECTION_LOST = "HTTP error: "
 _REFUSED = re.compile(r"status code: 40[13]\b")
 
 
@@ -98,6 +102,27 @@ def upload(
 
     `between` is called before each part, and raises to end the upload.
     """
+    start = file.tell()
+    with telling_of_bucket(location, StoreFailed):
+        for tries_left in reversed(range(UPLOADS)):
+            file.seek(start)
+            try:
+                stored = _put(client, path, file, size, between)
+                break
+            except BaseException as error:
+                remove(client, path)
+                # The library repeats no request that begins or ends an upload when its connection was lost.
+                if not (tries_left and isinstance(error, GenericError) and _CONNECTION_LOST in str(error)):
+                    raise
+    if stored != size:
+        remove(client, path)
+        raise StoreFailed(
+            f"The export store {location} kept {stored} bytes of a file of {size}; run the export again."
+        )
+
+
+def _put(client: Client, path: str, file: IO[bytes], size: int, between: Callable[[], None]) -> int:
+    """The bytes that the store says it keeps."""
     part_bytes = max(PART_BYTES, -(-size // MOST_PARTS))
 
     def parts() -> Iterator[bytes]:
@@ -106,28 +131,18 @@ def upload(
             yield part
             between()
 
-    with telling_of_bucket(location, StoreFailed):
-        try:
-            if size <= part_bytes:
-                obstore.put(client, path, b"".join(parts()), use_multipart=False)
-            else:
-                obstore.put(
-                    client,
-                    path,
-                    parts(),
-                    use_multipart=True,
-                    chunk_size=part_bytes,
-                    max_concurrency=PARTS_AT_ONCE,
-                )
-            stored = obstore.head(client, path)["size"]
-        except BaseException:
-            remove(client, path)
-            raise
-    if stored != size:
-        remove(client, path)
-        raise StoreFailed(
-            f"The export store {location} kept {stored} bytes of a file of {size}; run the export again."
+    if size <= part_bytes:
+        obstore.put(client, path, b"".join(parts()), use_multipart=False)
+    else:
+        obstore.put(
+            client,
+            path,
+            parts(),
+            use_multipart=True,
+            chunk_size=part_bytes,
+            max_concurrency=PARTS_AT_ONCE,
         )
+    return obstore.head(client, path)["size"]
 
 
 def remove(client: Client, path: str) -> None:

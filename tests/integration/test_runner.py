@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
+from arkham_shard_export.errors import WorkerDied
+from arkham_shard_export.jobs.running.messages import Run
+from arkham_shard_export.jobs.running.workers import WorkerPool
+from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.settings import Settings
+from arkham_shard_export.sources.location import SqliteLocation
 from arkham_shard_export.standalone.seed import seed_sqlite
+from arkham_shard_export.store_location import FolderLocation
+from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost, standalone
 
 
@@ -141,6 +151,28 @@ def test_a_worker_that_has_grown_is_replaced(data_dir: Path, monkeypatch: pytest
         host.export("claims", "json")
         host.export("claims", "json")
         assert pool.pids == []
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_worker_that_dies_at_birth_is_told_as_such(
+    loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def stillborn(*words: str, **settings: Any) -> asyncio.subprocess.Process:
+        process = await start(*words, **settings)
+        process.kill()
+        await process.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", stillborn)
+    nowhere = SqliteLocation(str(tmp_path / "none.db"))
+    request = ExportRequest("json", "claims", {}, ExportOptions())
+    run = Run(request, TARGETS["claims"], FolderLocation(str(tmp_path)), "2026-11-22", "job", nowhere)
+    pool = WorkerPool(512)
+    with asyncio.Runner(loop_factory=loop) as runner, pytest.raises(WorkerDied):
+        runner.run(pool.run(run, lambda _: None))
+    assert pool.pids == []
 
 
 def test_a_stop_is_heard_even_as_the_runner_wakes(data_dir: Path) -> None:

@@ -495,6 +495,35 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(
     relay.cut()
 
 
+def test_an_upload_whose_begin_got_no_answer_begins_again(
+    s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+
+    class Silent(Relay):
+        def _pump(self, source: Any, sink: Any, watched: bool) -> None:
+            nonlocal begun
+            if watched:
+                data = source.recv(1 << 16)
+                if b"?uploads=" in data.partition(b"\r\n")[0] and not begun:
+                    begun += 1
+                    source.close()
+                    sink.close()
+                    return
+                sink.sendall(data)
+            super()._pump(source, sink, watched)
+
+    location = s3_location(s3_environment)
+    relay = Silent(s3_environment.port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", relay.url)
+    data = os.urandom(20 * MIB)
+    path = written(location, data)
+    assert begun == 1
+    assert asyncio.run(part(open_store(location), path, 0, len(data))) == data
+    assert s3_environment.keys(location.bucket) == [f"{location.prefix}/{path}"]
+    relay.cut()
+
+
 def test_a_server_that_goes_away_while_a_file_is_read_ends_the_reading_with_an_error(
     s3_environment: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

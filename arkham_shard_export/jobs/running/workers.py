@@ -88,6 +88,9 @@ class WorkerPool:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
+            if process.stdin.is_closing():
+                # It died at birth. asyncio would write to nowhere, uvloop raises RuntimeError.
+                raise BrokenPipeError
             process.stdin.write(encode(run) + b"\n")
             await process.stdin.drain()
             while line := await process.stdout.readline():
