@@ -137,6 +137,46 @@ class ExportStatistics:
 
 
 @dataclass(slots=True)
+class DayOfJobs:
+    """Jobs created on a UTC day (`2026-11-24`); records and bytes are those of the completed ones."""
+
+    date: str
+    jobs: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    records: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class KindOfJobs:
+    """Jobs of a format or target; records, bytes and the mean time in milliseconds are those of the completed ones."""
+
+    jobs: int = 0
+    completed: int = 0
+    records: int = 0
+    bytes: int = 0
+    average_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class JobsByDuration:
+    """Completed jobs that took less than `under_ms`, and not less than the class before; None: whatever is longer."""
+
+    under_ms: int | None
+    jobs: int = 0
+
+
+@dataclass(slots=True)
+class ExportHistory:
+    """The jobs of the last days that the caller may see; every day of the span is there, today last."""
+
+    days: list[DayOfJobs]
+    by_format: dict[str, KindOfJobs] = field(default_factory=dict)
+    by_target: dict[str, KindOfJobs] = field(default_factory=dict)
+    durations: list[JobsByDuration] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class ExportFilter:
     """Which jobs to list; None leaves a field open, and of several values any may be that of a job."""
 
@@ -151,7 +191,7 @@ class ExportFilter:
 @dataclass(slots=True)
 class FormatInfo:
     """A format as `/formats` lists it; `max_records` None means without a limit. Where a library is missing it is not
-    `available`, and its description says what to install."""
+    `available`, and `remedy` is the command that installs it. `purpose` and `cannot_carry` are one sentence or a few."""
 
     format: str
     name: str
@@ -163,6 +203,35 @@ class FormatInfo:
     max_records: int | None = None
     placeholder: bool = False
     available: bool = True
+    purpose: str = ""
+    cannot_carry: str = ""
+    remedy: str | None = None
+
+
+@dataclass(slots=True)
+class FilterInfo:
+    """A filter of a target. It takes one text or a list of texts; of closed `values` where there are any."""
+
+    name: str
+    description: str
+    values: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class OptionInfo:
+    """An option that a target honours. `type` is boolean, integer, date, text, choice, or choices (a list of them).
+
+    `refused` says why, for each format in which it cannot be used; `choices_by_format` holds the choices that are left
+    where a format does not have all of them.
+    """
+
+    name: str
+    type: str
+    default: Any
+    description: str
+    choices: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    choices_by_format: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -175,3 +244,5 @@ class TargetInfo:
     available_formats: list[str] = field(default_factory=list)
     estimated_record_count: int = 0
     supports_filters: list[str] = field(default_factory=list)
+    filters: list[FilterInfo] = field(default_factory=list)
+    options: list[OptionInfo] = field(default_factory=list)

@@ -51,10 +51,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Equality with one or several values; `member` looks for them in a JSON list, `in_parent` in the parent table."""
+    """Equality with one or several values; `member` looks for them in a JSON list, `in_parent` in the parent table.
+
+    `description` is for whoever chooses: one sentence.
+    """
 
     name: str
     column: str
+    description: str = ""
     valid: tuple[str, ...] = ()
     member: bool = False
     in_parent: bool = False

@@ -57,9 +57,9 @@ TARGETS: dict[str, Target] = {
                 ),
             ),
             filters=(
-                Filter("project_id", "project_id"),
-                Filter("status", "status", valid=DOCUMENT_STATUSES),
-                Filter("mime_type", "mime_type"),
+                Filter("project_id", "project_id", "Documents of these projects, by id."),
+                Filter("status", "status", "How far the document was processed.", DOCUMENT_STATUSES),
+                Filter("mime_type", "mime_type", "The kind of file, such as application/pdf."),
             ),
         ),
         Target(
@@ -89,9 +89,15 @@ TARGETS: dict[str, Target] = {
                 ),
             ),
             filters=(
-                Filter("entity_type", "entity_type", valid=ENTITY_TYPES),
-                Filter("canonical_id", "canonical_id"),
-                Filter("document_id", "document_ids", member=True),
+                Filter("entity_type", "entity_type", "What the entity is.", ENTITY_TYPES),
+                Filter(
+                    "canonical_id",
+                    "canonical_id",
+                    "Entities that were merged into these, by id; they are left out otherwise.",
+                ),
+                Filter(
+                    "document_id", "document_ids", "Entities found in these documents, by id.", member=True
+                ),
             ),
             options=("entity_types",),
         ),
@@ -105,9 +111,9 @@ TARGETS: dict[str, Target] = {
                 ),
             ),
             filters=(
-                Filter("status", "status", valid=CLAIM_STATUSES),
-                Filter("claim_type", "claim_type", valid=CLAIM_TYPES),
-                Filter("document_id", "source_document_id"),
+                Filter("status", "status", "How the claim stands.", CLAIM_STATUSES),
+                Filter("claim_type", "claim_type", "What the claim says something about.", CLAIM_TYPES),
+                Filter("document_id", "source_document_id", "Claims found in these documents, by id."),
             ),
         ),
         Target(
@@ -128,10 +134,10 @@ TARGETS: dict[str, Target] = {
                 ),
             ),
             filters=(
-                Filter("document_id", "document_id"),
-                Filter("event_type", "event_type", valid=EVENT_TYPES),
-                Filter("entity_id", "entities", member=True),
-                Filter("precision", "precision", valid=PRECISIONS),
+                Filter("document_id", "document_id", "Events found in these documents, by id."),
+                Filter("event_type", "event_type", "What happened.", EVENT_TYPES),
+                Filter("entity_id", "entities", "Events that involve these entities, by id.", member=True),
+                Filter("precision", "precision", "How exactly the event is dated.", PRECISIONS),
             ),
             options=("include_conflicts", "include_gaps", "group_by"),
         ),
@@ -143,7 +149,7 @@ TARGETS: dict[str, Target] = {
                 RecordSet("nodes", NODES, parent=_IN_GRAPH, entity_types_column="entity_type"),
                 RecordSet("edges", EDGES, parent=_IN_GRAPH, ends_in=("source_id", "target_id")),
             ),
-            filters=(Filter("project_id", "project_id", in_parent=True),),
+            filters=(Filter("project_id", "project_id", "Graphs of these projects, by id.", in_parent=True),),
             options=("entity_types",),
         ),
         Target(
@@ -163,9 +169,9 @@ TARGETS: dict[str, Target] = {
                 ),
             ),
             filters=(
-                Filter("project_id", "project_id"),
-                Filter("matrix_id", "id"),
-                Filter("status", "status", valid=MATRIX_STATUSES),
+                Filter("project_id", "project_id", "Matrices of these projects, by id."),
+                Filter("matrix_id", "id", "These matrices, by id."),
+                Filter("status", "status", "How far the analysis has come.", MATRIX_STATUSES),
             ),
         ),
     )

@@ -115,6 +115,9 @@ EXAMPLES: dict[str, Any] = {
             "max_records": None,
             "placeholder": False,
             "available": True,
+            "purpose": "One row a record, for spreadsheets and data tools.",
+            "cannot_carry": "Relations and JSON columns are JSON in a cell.",
+            "remedy": None,
         }
     ],
     "list_targets": [
@@ -124,7 +127,25 @@ EXAMPLES: dict[str, Any] = {
             "description": "Claims with the evidence for and against them.",
             "available_formats": ["json", "csv", "xlsx", "pdf", "docx"],
             "estimated_record_count": 140,
-            "supports_filters": ["status", "claim_type", "document_id"],
+            "supports_filters": ["status"],
+            "filters": [
+                {
+                    "name": "status",
+                    "description": "How the claim stands.",
+                    "values": ["unverified", "verified", "disputed"],
+                }
+            ],
+            "options": [
+                {
+                    "name": "flatten",
+                    "type": "boolean",
+                    "default": False,
+                    "description": "What is nested in JSON columns becomes columns of its own.",
+                    "choices": [],
+                    "refused": {"pdf": "Option flatten does not apply to claims as PDF report."},
+                    "choices_by_format": {},
+                }
+            ],
         }
     ],
     "preview": {
@@ -133,6 +154,7 @@ EXAMPLES: dict[str, Any] = {
         "estimated_record_count": 140,
         "preview_records": [{"id": "c-1", "text": "The transfer was made in May.", "status": "verified"}],
         "estimated_file_size_bytes": 90_120,
+        "estimated_seconds": 0.8,
     },
     "get_statistics": {
         "total_jobs": 1,
@@ -147,6 +169,24 @@ EXAMPLES: dict[str, Any] = {
         "total_file_size_bytes": 46602,
         "avg_processing_time_ms": 730.4,
         "oldest_pending_job": None,
+    },
+    "get_history": {
+        "days": [
+            {
+                "date": "2026-11-23",
+                "jobs": 1,
+                "by_status": {"pending": 0, "processing": 0, "completed": 1, "failed": 0, "cancelled": 0},
+                "records": 140,
+                "bytes": 46602,
+            }
+        ],
+        "by_format": {
+            "csv": {"jobs": 1, "completed": 1, "records": 140, "bytes": 46602, "average_ms": 730.4}
+        },
+        "by_target": {
+            "claims": {"jobs": 1, "completed": 1, "records": 140, "bytes": 46602, "average_ms": 730.4}
+        },
+        "durations": [{"under_ms": 100, "jobs": 0}, {"under_ms": 1000, "jobs": 1}],
     },
     "get_health": {
         "status": "ok",

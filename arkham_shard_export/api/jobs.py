@@ -14,7 +14,9 @@ from arkham_shard_export.api.pages import chosen, links
 from arkham_shard_export.api.requestkeys import key_of
 from arkham_shard_export.api.waiting import job_response
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET, job_fields
+from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET
+from arkham_shard_export.jobs.showing import job_fields
+from arkham_shard_export.jobs.table.history import MOST_DAYS
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS
 from arkham_shard_export.models import ExportFilter, ExportStatus, ExportTarget
 
@@ -95,3 +97,10 @@ async def get_stats(request: Request) -> dict[str, Any]:
     statistics = asdict(await caller.service.statistics(caller.scope))
     oldest = statistics["oldest_pending_job"]
     return {**statistics, "oldest_pending_job": None if oldest is None else oldest.isoformat()}
+
+
+async def get_history(
+    request: Request, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 30
+) -> dict[str, Any]:
+    caller = await caller_of(request)
+    return asdict(await caller.service.history(days, caller.scope))

@@ -12,7 +12,13 @@ from arkham_shard_export.api import catalog, jobs, links, operators, streams
 from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage, LinkAnswer
 from arkham_shard_export.api.errors import CAUSES, MEDIA_TYPE, ExportProblem, ProblemResponse
 from arkham_shard_export.jobs.files import MEDIA_TYPES
-from arkham_shard_export.models import ExportJobAnswer, ExportStatistics, FormatInfo, TargetInfo
+from arkham_shard_export.models import (
+    ExportHistory,
+    ExportJobAnswer,
+    ExportStatistics,
+    FormatInfo,
+    TargetInfo,
+)
 from arkham_shard_export.pipeline import Preview
 
 PREFIX = "/api/export"
@@ -91,6 +97,7 @@ ROUTES = (
     Route("GET", "/targets", "list_targets", catalog.get_targets, {200: {"model": list[TargetInfo]}}),
     Route("POST", "/preview", "preview", catalog.post_preview, {200: {"model": Preview}}, _BODY),
     Route("GET", "/stats", "get_statistics", jobs.get_stats, {200: {"model": ExportStatistics}}),
+    Route("GET", "/history", "get_history", jobs.get_history, {200: {"model": ExportHistory}}, (422,)),
     Route("GET", "/health", "get_health", operators.get_health, {200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}}),
     Route("GET", "/metrics", "get_metrics", operators.get_metrics, {200: _TEXT}, (403,), PlainTextResponse),
 )  # fmt: skip

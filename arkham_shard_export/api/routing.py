@@ -24,6 +24,7 @@ from arkham_shard_export.api.errors import (
 from arkham_shard_export.api.limits import RequestLimits, answer_within
 from arkham_shard_export.api.pages import SEVERAL
 from arkham_shard_export.api.routes import PREFIX, ROUTES
+from arkham_shard_export.api.ui import add_page
 from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
 from arkham_shard_export.settings import Settings
 
@@ -100,6 +101,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
             operation_id=f"export_{each.name}",
             responses=each.documented(),
         )
+    add_page(router)
     known = [each for each in router.routes if isinstance(each, APIRoute)]
 
     async def answer_unknown(request: Request) -> Response:

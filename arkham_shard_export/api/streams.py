@@ -16,7 +16,7 @@ from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.waiting import leaving
 from arkham_shard_export.jobs.course import ENDED, Happening, Position, course, position_of
 from arkham_shard_export.jobs.following import Follower, Following
-from arkham_shard_export.jobs.service import job_fields
+from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.jobs.table.states import UNENDED
 
 RETRY_MS = 3000

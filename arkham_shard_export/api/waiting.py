@@ -15,7 +15,7 @@ from arkham_shard_export.api.callers import Caller
 from arkham_shard_export.background import begin, end
 from arkham_shard_export.errors import JobNotFound
 from arkham_shard_export.jobs.following import Following
-from arkham_shard_export.jobs.service import job_fields
+from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.jobs.table.rows import progress_of
 from arkham_shard_export.jobs.table.states import UNENDED
 from arkham_shard_export.models import ExportJob

@@ -22,7 +22,7 @@ from arkham_shard_export.cli.common import (
 from arkham_shard_export.cli.tables import aligned, local, plain, size
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
-from arkham_shard_export.jobs.service import job_fields
+from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.jobs.table.store import StoredJob
 from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
 from arkham_shard_export.settings import Settings

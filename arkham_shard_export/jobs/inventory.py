@@ -9,18 +9,22 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 
-from arkham_shard_export.formats import available, specs
-from arkham_shard_export.formats.base import FormatSpec
+from arkham_shard_export.formats import available
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
-from arkham_shard_export.models import ExportOptions, FormatInfo, TargetInfo
+from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import ExportRequest, Preview, check_request, preview
+from arkham_shard_export.pipeline.declaring import (
+    filter_infos,
+    format_infos,
+    merged,
+    option_infos,
+    target_info,
+)
 from arkham_shard_export.pipeline.request import TargetCatalogs, check_size
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Table, Target
 from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of
-from arkham_shard_export.sources.selection import Conditions, Selection, count
-from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.targets import TARGETS
 
 CATALOG_SECONDS = 10.0
@@ -39,20 +43,7 @@ class Inventory:
         self._catalogs: dict[str, tuple[float, Catalog | None]] = {}
 
     def formats(self) -> list[FormatInfo]:
-        return [
-            FormatInfo(
-                format=spec.format,
-                name=spec.name,
-                description=_described(spec),
-                file_extension=spec.file_extension,
-                mime_type=spec.mime_type,
-                supports_flatten=spec.supports_flatten,
-                supports_metadata=spec.supports_metadata,
-                max_records=spec.max_records,
-                available=spec.missing_library is None,
-            )
-            for spec in specs()
-        ]
+        return format_infos()
 
     async def targets(self, tenant_id: str | None) -> list[TargetInfo]:
         """The six targets always, and `custom` once a source is registered; the records are counted now."""
@@ -65,11 +56,13 @@ class Inventory:
 
     def _table_infos(self, tenant_id: str | None) -> list[TargetInfo]:
         with closing(self._sources.snapshot(exact=False)) as snapshot:
-            return [_table_info(snapshot, target, tenant_id) for target in TARGETS.values()]
+            return [target_info(snapshot, target, tenant_id) for target in TARGETS.values()]
 
     def _custom_info(self, tenant_id: str | None, names: list[str]) -> TargetInfo:
-        total, told = 0, []
-        filters = {SOURCE_FILTER: None}
+        total, told, options = 0, [], []
+        filters = {
+            SOURCE_FILTER: FilterInfo(SOURCE_FILTER, "Whose records: the name of a registered source.")
+        }
         for name in sorted(names):
             try:
                 target = self._sources.declared(name)
@@ -80,7 +73,9 @@ class Inventory:
                 log.warning("The registered source %r cannot be counted.", name, exc_info=True)
                 told.append(f"{name} (not available: {error})")
                 continue
-            filters |= dict.fromkeys(target.filter_names)
+            filters[SOURCE_FILTER].values.append(name)
+            filters |= {each.name: each for each in filter_infos(target)}
+            options.append(option_infos(target))
             told.append(f"{name} ({target.description})")
         return TargetInfo(
             target=CUSTOM,
@@ -89,6 +84,8 @@ class Inventory:
             available_formats=available(),
             estimated_record_count=total,
             supports_filters=list(filters),
+            filters=list(filters.values()),
+            options=merged(options),
         )
 
     async def check(
@@ -135,36 +132,3 @@ class Inventory:
         catalog = catalog_of([(row["name"], row["type"]) for row in rows])
         self._catalogs[table.qualified] = (time.monotonic(), catalog)
         return catalog
-
-
-def _described(spec: FormatSpec) -> str:
-    lacking = "" if spec.missing_library is None else f"Not available here until {spec.remedy!r} was run."
-    return " ".join(filter(None, (lacking, spec.description, spec.cannot_carry)))
-
-
-def _table_info(snapshot: Snapshot, target: Target, tenant_id: str | None) -> TargetInfo:
-    conditions = Conditions(snapshot, target, Selection(tenant_id=tenant_id))
-    remarks = [target.description]
-    total = 0
-    for each in target.sets:
-        if conditions.catalog(each.table) is None:
-            remarks.append(
-                f"Empty here: the table {each.table.qualified} does not exist, because the shard that keeps it "
-                "is not installed."
-            )
-            continue
-        table = snapshot.dialect.table(each.table)
-        included = count(snapshot, table, conditions.included(each))
-        total += included
-        if each.exclusion is not None and conditions.excluded(each) is not None:
-            left_out = count(snapshot, table, conditions.records(each)) - included
-            if left_out:
-                remarks.append(f"{left_out} more are left out: {each.exclusion.reason}.")
-    return TargetInfo(
-        target=target.name,
-        name=target.title,
-        description=" ".join(remarks),
-        available_formats=available(),
-        estimated_record_count=total,
-        supports_filters=list(target.filter_names),
-    )

@@ -8,8 +8,8 @@ import importlib.util
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 from uuid import uuid4
 
 from arkham_shard_export.errors import (
@@ -23,8 +23,8 @@ from arkham_shard_export.errors import (
     KeyInUse,
     ServiceUnavailable,
 )
-from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.estimating import estimated_seconds
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
 from arkham_shard_export.jobs.following import Follower
 from arkham_shard_export.jobs.inventory import Inventory
@@ -38,24 +38,24 @@ from arkham_shard_export.jobs.queues.lanes import Lanes
 from arkham_shard_export.jobs.running.endings import cancelled
 from arkham_shard_export.jobs.running.planner import Planner
 from arkham_shard_export.jobs.running.runs import Runs
+from arkham_shard_export.jobs.showing import check_filter
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.filerecords import FileRecords
+from arkham_shard_export.jobs.table.history import MOST_DAYS, History
 from arkham_shard_export.jobs.table.lease import Lease
-from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope, choices
+from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.jobs.table.requestkeys import RequestKey, RequestKeys
-from arkham_shard_export.jobs.table.rows import progress_of
 from arkham_shard_export.jobs.table.states import JobStates
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import (
     ExportFilter,
-    ExportFormat,
+    ExportHistory,
     ExportJob,
     ExportStatistics,
     ExportStatus,
-    ExportTarget,
 )
 from arkham_shard_export.pipeline import Preview
 from arkham_shard_export.ports import Clock, Database, Events, steady_seconds
@@ -137,6 +137,7 @@ class JobService:
         planner = Planner(self.inventory, self.sources, self.files, settings.processes)
         self._records = FileRecords(database)
         self._keys = RequestKeys(database, dialect)
+        self._history = History(database, dialect)
         self.sweeper = Sweeper(
             self._records,
             self._keys,
@@ -318,6 +319,13 @@ class JobService:
     async def statistics(self, scope: Scope) -> ExportStatistics:
         return await self.jobs.statistics(scope)
 
+    async def history(self, days: int, scope: Scope) -> ExportHistory:
+        """The last `days` days in UTC, today among them; InvalidRequest where it is not from 1 to MOST_DAYS."""
+        if not 1 <= days <= MOST_DAYS:
+            message = f"days must be from 1 to {MOST_DAYS}, not {days}."
+            raise InvalidRequest([FieldProblem("days", days, message)])
+        return await self._history.last(days, self._clock().date(), scope)
+
     async def cancel(self, job_id: str, scope: Scope) -> ExportJob:
         """Cancel a pending or running job; a finished one stays as it is. Returns when the work has stopped."""
         job = await self.get(job_id, scope)
@@ -337,7 +345,9 @@ class JobService:
         tenant_id: str | None,
     ) -> Preview:
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
-        return await self.inventory.preview(request, chosen, records)
+        preview = await self.inventory.preview(request, chosen, records)
+        seconds = await estimated_seconds(self.jobs, request, preview.estimated_record_count)
+        return replace(preview, estimated_seconds=seconds)
 
     async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, StoredObject, str]:
         """The job, its file and the name to download it under; says why where there is none."""
@@ -364,36 +374,3 @@ class JobService:
         with contextlib.suppress(ExportError):
             await self._outbox.put("export.file.downloaded", {"job_id": job.id, "file_path": job.file_path})
         self._telling.then()
-
-
-def check_filter(filter: ExportFilter) -> None:
-    """InvalidRequest where a filter of the job list names something that no job can be."""
-    problems = []
-    valid_formats = tuple(dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS)))
-    for name, value, valid in (
-        ("status", filter.status, tuple(each.value for each in ExportStatus)),
-        ("format", filter.format, valid_formats),
-        ("target", filter.target, tuple(each.value for each in ExportTarget)),
-    ):
-        given = () if value is None else choices(value)
-        if value is not None and not given:
-            problems.append(FieldProblem(name, value, f"{name} must name at least one.", valid))
-        unknown = next((each for each in given if each not in valid), None)
-        if unknown is not None:
-            message = f"Unknown {name} {unknown[:60]!r}."
-            problems.append(FieldProblem(name, unknown, message, valid))
-    if filter.created_by is not None and "\0" in filter.created_by:
-        problems.append(FieldProblem("created_by", filter.created_by, "created_by must be plain text."))
-    if problems:
-        raise InvalidRequest(problems)
-
-
-def job_fields(job: ExportJob) -> dict[str, Any]:
-    """A job as the contract shows it."""
-    fields = asdict(job)
-    fields["status"] = job.status.value
-    for name in ("created_at", "started_at", "completed_at", "expires_at"):
-        value = fields[name]
-        fields[name] = None if value is None else value.isoformat()
-    fields["progress"] = progress_of(job)
-    return fields

@@ -19,7 +19,8 @@ from arkham_shard_export.sinks.measure import MeasuringSink
 class Preview:
     """`estimated_record_count` is counted, not guessed; the size in bytes is extrapolated from the records shown.
 
-    That of a compressed file is rather too large: few records compress less well than many.
+    That of a compressed file is rather too large: few records compress less well than many. `estimated_seconds` is
+    for whoever knows of earlier exports.
     """
 
     format: str
@@ -27,6 +28,7 @@ class Preview:
     estimated_record_count: int
     preview_records: list[dict[str, Any]]
     estimated_file_size_bytes: int
+    estimated_seconds: float | None = None
 
 
 def preview(request: ExportRequest, counting: Source, sample: Source, exported_at: datetime) -> Preview:

@@ -186,7 +186,7 @@ def check_request(
     checked_filters = _filters(target, filters, database, problems)
     checked_options = _options(options, problems)
     spec = None if problem is not None else writer_class(str(format)).spec
-    problems += _misapplied(target, spec, checked_options, database)
+    problems += misapplied(target, spec, checked_options, database)
     if problems:
         raise InvalidRequest(problems)
     return ExportRequest(str(format), target.name, checked_filters, checked_options, tenant_id)
@@ -329,7 +329,7 @@ def _date_problem(field: str, value: Any) -> FieldProblem | None:
     return None
 
 
-def _misapplied(
+def misapplied(
     target: Target, spec: FormatSpec | None, options: ExportOptions, database: TargetCatalogs
 ) -> list[FieldProblem]:
     """Options that mean nothing for this target or format; at their defaults they ask for nothing."""

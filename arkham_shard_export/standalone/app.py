@@ -12,12 +12,12 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from arkham_shard_export import __version__
 from arkham_shard_export.api.errors import error_response
+from arkham_shard_export.api.ui import page
 from arkham_shard_export.shard import ExportShard
 from arkham_shard_export.signing import LinkSigner
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
@@ -25,12 +25,10 @@ from arkham_shard_export.standalone.demo_case import load_demo
 from arkham_shard_export.standalone.door import LOOPBACK_NAMES, KnownHosts, SameOrigin, TokenRequired
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.frame import Frame, TrustedHeaders, current_tenant_id
-from arkham_shard_export.standalone.headers import PAGE_POLICY, SafeHeaders
+from arkham_shard_export.standalone.headers import SafeHeaders
 from arkham_shard_export.standalone.services import EventBus, FileStorage
 
 log = logging.getLogger(__name__)
-
-WEB = Path(__file__).parents[1] / "web"
 
 
 class StandaloneShard(ExportShard):
@@ -145,7 +143,5 @@ def _add_page(app: FastAPI) -> None:
 
     @app.get("/export", include_in_schema=False)
     @app.get("/export/{view}", include_in_schema=False)
-    async def page(view: str = "") -> FileResponse:
-        return FileResponse(WEB / "index.html", headers={"Content-Security-Policy": PAGE_POLICY})
-
-    app.mount("/export-assets", StaticFiles(directory=WEB))
+    async def view(view: str = "") -> FileResponse:
+        return page()

@@ -19,8 +19,8 @@ from arkham_shard_export.standalone.frame import current_tenant_id
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_OPEN = ("/", "/export", "/openapi.json", "/api/export/health")
-_OPEN_BELOW = ("/export/", "/export-assets/")
+_OPEN = ("/", "/export", "/openapi.json", "/api/export/health", "/api/export/ui")
+_OPEN_BELOW = ("/export/", "/api/export/ui/")
 _DOWNLOAD = ("/api/export/jobs/", "/download")
 
 

@@ -107,17 +107,17 @@ def test_the_page_is_open_and_holds_no_data(closed: RunningHost) -> None:
             "/",
             "/export",
             "/export/jobs",
-            "/export-assets/app.js",
-            "/export-assets/style.css",
+            "/api/export/ui/assets/app.js",
+            "/api/export/ui/assets/style.css",
             "/openapi.json",
         ):
             answer = client.get(path, follow_redirects=True)
             assert answer.status_code == 200, path
             assert job["id"] not in answer.text
         for path in (
-            "/export-assets/../api/export/jobs",
+            "/api/export/ui/assets/../../jobs",
             "/export/..%2fapi/export/jobs",
-            "/export-assets/%2e%2e/app.py",
+            "/api/export/ui/assets/%2e%2e%2fapp.py",
         ):
             assert "jobs" not in client.get(path).json()
 
@@ -365,7 +365,7 @@ def test_every_answer_has_safe_headers(open_host: RunningHost, closed: RunningHo
     answers = [
         open_host.client.get("/"),
         open_host.client.get("/export"),
-        open_host.client.get("/export-assets/app.js"),
+        open_host.client.get("/api/export/ui/assets/app.js"),
         open_host.client.get("/nothing"),
         open_host.client.get("/api/export/jobs"),
         open_host.client.get("/api/export/jobs/none"),

@@ -16,7 +16,7 @@ import pytest
 
 from arkham_shard_export.api.answers import EXAMPLES
 from arkham_shard_export.api.routes import ALWAYS, PREFIX, ROUTES
-from arkham_shard_export.jobs.service import job_fields
+from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.models import ExportJob
 from tests.hosts import RunningHost
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arkham_shard_export.jobs.running.messages import Progressed
 from arkham_shard_export.jobs.running.pace import LEAST_SECONDS, Pace
 from arkham_shard_export.jobs.running.progress import Noting, percent_of
-from arkham_shard_export.jobs.service import job_fields
+from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.jobs.table.rows import progress_of
 from arkham_shard_export.models import ExportJob, ExportOptions, ExportStatus
 

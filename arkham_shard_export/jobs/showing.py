@@ -1,0 +1,45 @@
+"""Jobs as they are asked for and shown: the filters of their list checked, and a job as the contract has it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from arkham_shard_export.errors import FieldProblem, InvalidRequest
+from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.jobs.table.listing import choices
+from arkham_shard_export.jobs.table.rows import progress_of
+from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
+
+
+def check_filter(filter: ExportFilter) -> None:
+    """InvalidRequest where a filter of the job list names something that no job can be."""
+    problems = []
+    valid_formats = tuple(dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS)))
+    for name, value, valid in (
+        ("status", filter.status, tuple(each.value for each in ExportStatus)),
+        ("format", filter.format, valid_formats),
+        ("target", filter.target, tuple(each.value for each in ExportTarget)),
+    ):
+        given = () if value is None else choices(value)
+        if value is not None and not given:
+            problems.append(FieldProblem(name, value, f"{name} must name at least one.", valid))
+        unknown = next((each for each in given if each not in valid), None)
+        if unknown is not None:
+            message = f"Unknown {name} {unknown[:60]!r}."
+            problems.append(FieldProblem(name, unknown, message, valid))
+    if filter.created_by is not None and "\0" in filter.created_by:
+        problems.append(FieldProblem("created_by", filter.created_by, "created_by must be plain text."))
+    if problems:
+        raise InvalidRequest(problems)
+
+
+def job_fields(job: ExportJob) -> dict[str, Any]:
+    """A job as the contract shows it."""
+    fields = asdict(job)
+    fields["status"] = job.status.value
+    for name in ("created_at", "started_at", "completed_at", "expires_at"):
+        value = fields[name]
+        fields[name] = None if value is None else value.isoformat()
+    fields["progress"] = progress_of(job)
+    return fields
