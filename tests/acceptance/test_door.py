@@ -60,10 +60,10 @@ def paths_of(host: RunningHost) -> list[tuple[str, str]]:
 # The token
 
 
-def test_without_the_token_no_route_answers_but_health(closed: RunningHost) -> None:
+def test_without_the_token_no_route_answers_but_health_and_the_page(closed: RunningHost) -> None:
     with stranger(closed) as client:
         for method, path in paths_of(closed):
-            if path == "/api/export/health":
+            if path == "/api/export/health" or path.startswith("/api/export/ui"):
                 continue
             answer = client.request(method, f"http://{closed.client.base_url.netloc.decode()}{path}")
             assert answer.status_code == 401, (method, path)
@@ -107,6 +107,8 @@ def test_the_page_is_open_and_holds_no_data(closed: RunningHost) -> None:
             "/",
             "/export",
             "/export/jobs",
+            "/api/export/ui",
+            "/api/export/ui/jobs",
             "/api/export/ui/assets/app.js",
             "/api/export/ui/assets/style.css",
             "/openapi.json",
