@@ -137,7 +137,7 @@ def test_the_examples_of_the_client_do_what_they_say(name: str, tmp_path: Path) 
 
 
 def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> None:
-    waiting, listening, key, listing, download = re.findall(
+    declared, waiting, listening, key, listing, download = re.findall(
         r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL
     )
     with standalone(tmp_path / "arkham-data", demo=True) as host:
@@ -153,6 +153,9 @@ def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> N
                 check=True,
             ).stdout
 
+        told = [line.split() for line in shell(declared).splitlines()]
+        assert [each[0] for each in told] == [*TARGETS]
+        assert "group_by" in told[[*TARGETS].index("timeline")]
         first, again = shell(key), shell(key)
         job = json.loads(first.splitlines()[-1])
         assert first.startswith("HTTP/1.1 201")

@@ -346,8 +346,10 @@ class JobService:
     ) -> Preview:
         request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
         preview = await self.inventory.preview(request, chosen, records)
-        seconds = await estimated_seconds(self.jobs, request, preview.estimated_record_count)
-        return replace(preview, estimated_seconds=seconds)
+        with contextlib.suppress(ServiceUnavailable):
+            seconds = await estimated_seconds(self.jobs, request, preview.estimated_record_count)
+            preview = replace(preview, estimated_seconds=seconds)
+        return preview
 
     async def file_of(self, job_id: str, scope: Scope) -> tuple[ExportJob, StoredObject, str]:
         """The job, its file and the name to download it under; says why where there is none."""

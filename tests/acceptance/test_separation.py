@@ -151,6 +151,14 @@ def check_stats(scene: Scene, person: Person) -> None:
     assert sum(body["by_target"].values()) == len(scene.seen_by(person))
 
 
+def check_history(scene: Scene, person: Person) -> None:
+    body = scene.ask(person, "GET", "/history", params={"days": 2}).json()
+    seen = len(scene.seen_by(person))
+    assert sum(each["by_status"].get("completed", 0) for each in body["days"]) == seen
+    assert sum(each["completed"] for each in body["by_target"].values()) == seen
+    assert sum(each["jobs"] for each in body["durations"]) == seen
+
+
 def check_health(scene: Scene, person: Person) -> None:
     checks = scene.ask(person, "GET", "/health").json()["checks"]
     assert {key for check in checks.values() for key in check} == {"status"}
@@ -174,6 +182,7 @@ CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("GET", "/targets"): check_targets,
     ("POST", "/preview"): check_preview,
     ("GET", "/stats"): check_stats,
+    ("GET", "/history"): check_history,
     ("GET", "/health"): check_health,
     ("GET", "/metrics"): check_metrics,
 }

@@ -7,11 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
 
 from .badges import Badge, collect_badges
 from .frame import ArkhamFrame
 from .loader import ShardLoader
 from .middleware import install_middleware
+
+PAGE = Path(__file__).parent / "page"
+"""Stands in for the host's own export page: the requests it makes, and the fields it reads."""
 
 
 def create_app(
@@ -43,6 +48,12 @@ def create_app(
     app.state.frame = frame
     app.state.shard_loader = ShardLoader(app, frame)
     install_middleware(app, users=users)
+
+    @app.get("/export")
+    async def export_page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.mount("/export-page", StaticFiles(directory=PAGE))
 
     @app.get("/api/frame/badges")
     async def badges() -> dict[str, Badge]:
