@@ -59,6 +59,17 @@ class ExportOptions:
     compression: str = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What somebody asks for, as a body carries it: nothing of it has been checked."""
+
+    format: object = None
+    target: object = None
+    filters: object = None
+    options: object = None
+    retention_hours: object = None
+
+
 @dataclass(slots=True)
 class ExportJob:
     """One export, from request to file. Times are aware (UTC); `file_path` is relative to the export store."""

@@ -31,6 +31,7 @@ from arkham_shard_export.models import (
     ExportStatistics,
     ExportStatus,
     FormatInfo,
+    JobRequest,
     TargetInfo,
 )
 from arkham_shard_export.ports import steady_seconds, system_clock
@@ -226,15 +227,8 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
     ) -> ExportJob:
         """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
         service = await self.service()
-        return await service.create(
-            format,
-            target,
-            filters,
-            options,
-            created_by=created_by,
-            tenant_id=self._tenant_id(),
-            retention_hours=retention_hours,
-        )
+        asked = JobRequest(format, target, filters, options, retention_hours)
+        return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:
         service = await self.service()

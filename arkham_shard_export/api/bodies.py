@@ -18,7 +18,7 @@ from arkham_shard_export.bounds import (
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_PREVIEW
-from arkham_shard_export.models import ExportOptions, ExportTarget
+from arkham_shard_export.models import ExportOptions, ExportTarget, JobRequest
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.pipeline.request import (
     COMPRESSION_CHOICES,
@@ -140,6 +140,9 @@ class NewJobBody(JobBody):
     )
 
     retention_hours: float | None = None
+
+    def asked(self) -> JobRequest:
+        return JobRequest(self.format, self.target, self.filters, self.options, self.retention_hours)
 
 
 class PreviewBody(JobBody):

@@ -59,14 +59,10 @@ async def get_jobs(
 
 async def post_job(request: Request, body: NewJobBody) -> Response:
     caller = await caller_of(request)
-    job, repeated = await caller.service.accept(
-        body.format,
-        body.target,
-        body.filters,
-        body.options,
+    job, repeated = await caller.service.acceptance.accept(
+        body.asked(),
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
-        retention_hours=body.retention_hours,
         key=key_of(request, caller, body),
     )
     headers = {"Location": f"/api/export/jobs/{job.id}"}

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
-from uuid import uuid4
 
 from arkham_shard_export.errors import (
     ExportError,
@@ -20,9 +19,9 @@ from arkham_shard_export.errors import (
     InvalidRequest,
     JobNotCompleted,
     JobNotFound,
-    KeyInUse,
     ServiceUnavailable,
 )
+from arkham_shard_export.jobs.acceptance import Acceptance
 from arkham_shard_export.jobs.admission import Admission
 from arkham_shard_export.jobs.estimating import estimated_seconds
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
@@ -46,7 +45,7 @@ from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
-from arkham_shard_export.jobs.table.requestkeys import RequestKey, RequestKeys
+from arkham_shard_export.jobs.table.requestkeys import RequestKeys
 from arkham_shard_export.jobs.table.states import JobStates
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
@@ -56,6 +55,7 @@ from arkham_shard_export.models import (
     ExportJob,
     ExportStatistics,
     ExportStatus,
+    JobRequest,
 )
 from arkham_shard_export.pipeline import Preview
 from arkham_shard_export.ports import Clock, Database, Events, steady_seconds
@@ -124,7 +124,6 @@ class JobService:
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
         self.inventory = Inventory(database, dialect, self.sources, clock)
         self._settings = settings
-        self._lanes = Lanes(database, dialect)
         self._outbox = Outbox(database)
         self._lease = Lease(database, dialect, HOST_LEASE)
         self._telling = Telling()
@@ -148,9 +147,19 @@ class JobService:
             clock,
             settings.sweep_seconds,
         )
-        self._admission = Admission(self.jobs, self.files, settings)
         self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
         self.queue = self._queue()
+        self.acceptance = Acceptance(
+            self.jobs,
+            self.inventory,
+            self.sources,
+            Lanes(database, dialect),
+            Admission(self.jobs, self.files, settings),
+            self._keys,
+            self._telling,
+            self.queue.put,
+            clock,
+        )
         self.watch = Watch(database, dialect, self.queue, self._outbox, self._lease, self.files, clock)
         self.metrics = Metrics(self.watch, self.runs.running)
         if self.publisher is not None:
@@ -209,82 +218,14 @@ class JobService:
 
     async def create(
         self,
-        format: object,
-        target: object,
-        filters: object,
-        options: object,
+        asked: JobRequest,
         *,
         created_by: str,
         tenant_id: str | None,
-        retention_hours: object = None,
     ) -> ExportJob:
-        """Store a pending job; it runs as soon as there is room. InvalidRequest lists what is wrong.
-
-        TooManyJobs and StoreFull refuse it for now. The file is kept for `retention_hours` once it is there.
-        """
-        job, _ = await self.accept(
-            format,
-            target,
-            filters,
-            options,
-            created_by=created_by,
-            tenant_id=tenant_id,
-            retention_hours=retention_hours,
-        )
+        """Store a pending job; it runs as soon as there is room. As `Acceptance.accept` without a key."""
+        job, _ = await self.acceptance.accept(asked, created_by=created_by, tenant_id=tenant_id)
         return job
-
-    async def accept(
-        self,
-        format: object,
-        target: object,
-        filters: object,
-        options: object,
-        *,
-        created_by: str,
-        tenant_id: str | None,
-        retention_hours: object = None,
-        key: RequestKey | None = None,
-    ) -> tuple[ExportJob, bool]:
-        """As `create`, but of all requests with one key the first makes the job; whether this was a later one.
-
-        KeyInUse while another is being accepted, InvalidRequest where the key came with another request. A request
-        that is refused leaves its key free.
-        """
-        claim = None if key is None else await self._keys.claim(key)
-        if claim is not None and claim.stored:
-            return await self.get(claim.job_id, Scope(tenant_id)), True
-        try:
-            request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
-            lane = await self._lanes.lane(request, chosen, self.sources.only_here(request))
-            hours = self._admission.retention_hours(retention_hours)
-            await self._admission.admit(created_by, tenant_id)
-        except BaseException:
-            if claim is not None:
-                with contextlib.suppress(Exception):
-                    await self._keys.release(claim)
-            raise
-        job = ExportJob(
-            id=str(uuid4()) if claim is None else claim.job_id,
-            format=request.format,
-            target=request.target,
-            created_at=self._clock(),
-            filters=request.given_filters,
-            options=request.options,
-            created_by=created_by,
-            metadata={} if retention_hours is None else {"retention_hours": hours},
-        )
-        if claim is None:
-            await self.jobs.insert(job, tenant_id, lane)
-        else:
-            await self.jobs.insert(job, tenant_id, lane, self._keys.holds(claim))
-            claim = await self._keys.again(claim)
-            if claim is None or not claim.stored:
-                raise KeyInUse
-            if not claim.mine:
-                return await self.get(claim.job_id, Scope(tenant_id)), True
-        self._telling.changed(job, tenant_id, "pending", lane=lane)
-        await self.queue.put(job.id, lane)
-        return job, False
 
     async def get(self, job_id: str, scope: Scope) -> ExportJob:
         """The job, or JobNotFound."""

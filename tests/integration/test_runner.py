@@ -14,7 +14,7 @@ import uvloop
 from arkham_shard_export.errors import WorkerDied
 from arkham_shard_export.jobs.running.messages import Run
 from arkham_shard_export.jobs.running.workers import WorkerPool
-from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.models import ExportOptions, JobRequest
 from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.location import SqliteLocation
@@ -52,7 +52,7 @@ def test_a_job_cancelled_before_its_work_began_leaves_its_place_to_others(data_d
 
         async def create_and_cancel() -> None:
             for passes in range(12):
-                job = await service.create("json", "claims", {}, {}, created_by="x", tenant_id=None)
+                job = await service.create(JobRequest("json", "claims"), created_by="x", tenant_id=None)
                 for _ in range(passes):
                     await asyncio.sleep(0)
                 await host.shard.cancel_job(job.id)

@@ -67,13 +67,14 @@ class JobStore:
         lane: str,
         held: tuple[str, Sequence[str]] | None = None,
     ) -> None:
-        """`held` is a FROM and WHERE and its values: the job is stored only where that gives a row, and once."""
+        """Once: a job of this id that is there stays as it is. `held` is a FROM and WHERE and its values: the job is
+        stored only where that gives a row."""
         marks = f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark}"
         source, params = held if held is not None else ("", ())
-        values = f"SELECT {marks} {source} ON CONFLICT (id) DO NOTHING" if source else f"VALUES ({marks})"
+        values = f"SELECT {marks} {source}" if source else f"VALUES ({marks})"
         await self._database.execute(
             "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters, options, created_by,"
-            f" metadata, lane, tenant_id) {values}",
+            f" metadata, lane, tenant_id) {values} ON CONFLICT (id) DO NOTHING",
             [
                 job.id,
                 job.format,
