@@ -12,12 +12,12 @@ from arkham_shard_export.bounds import (
     MAX_FILTER_VALUES,
     MAX_JSON_DEPTH,
     MAX_NAMES,
+    MAX_PREVIEW_RECORDS,
     MAX_RECORDS,
     MAX_TEXT_LENGTH,
 )
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.service import MAX_PREVIEW
 from arkham_shard_export.models import ExportOptions, ExportTarget, JobRequest
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.pipeline.request import (
@@ -154,4 +154,4 @@ class PreviewBody(JobBody):
         }
     )
 
-    max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW)
+    max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW_RECORDS)

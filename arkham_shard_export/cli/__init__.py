@@ -1,69 +1,108 @@
-"""The command line `arkham-export`: the standalone host, its workers, its jobs, synthetic data, and exports without any server."""
+"""The command line `arkham-export`: exports without any server and from a host, the host itself, its workers and jobs."""
 
 from __future__ import annotations
 
-import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from arkham_shard_export import __version__
-from arkham_shard_export.cli import jobs, processes, records
-from arkham_shard_export.cli.common import EXIT_FAILED, EXIT_USAGE, CommandFailed, WrongUsage
-from arkham_shard_export.errors import ExportError
-from arkham_shard_export.standalone.errors import HostNotStarted
+from arkham_shard_export.cli import (
+    catalog,
+    check,
+    completion,
+    export,
+    jobs,
+    preview,
+    processes,
+    remote,
+    seed,
+)
+from arkham_shard_export.cli.exits import MEANINGS, Exit, Stopped, die_of, exit_of, heed_signals
+from arkham_shard_export.cli.parsing import Parser, sentence_of
 
 __all__ = ["main"]
 
-EXAMPLES = """examples:
-  arkham-export serve --demo
-      a host with a demo case, at http://127.0.0.1:8100/export
-  arkham-export export claims --format csv --filter status=disputed -o disputed.csv
-      one export straight from the database, without a server
-  arkham-export worker --database-url postgresql://… --concurrency 4
-      one more process that runs the jobs of the hosts on this database
-  arkham-export jobs list --status failed
-      the jobs in the table, while hosts run or not; also: show, cancel, retry, purge
-  arkham-export seed --records 100000 --target claims --data big
-      synthetic claims and what belongs to them, to try things out; without --target, records of every target
-"""
+MODULES = (export, preview, catalog, remote, processes, jobs, seed, check, completion)
+"""Each adds its commands, in the order in which help lists them. A new command is a module, and its name here."""
+
+EXAMPLES = (
+    ("arkham-export serve --demo", "a host with a demo case, at http://127.0.0.1:8100/export"),
+    (
+        "arkham-export export claims --format csv --filter status=disputed -o disputed.csv",
+        "one export straight from the database, without a server",
+    ),
+    ("arkham-export targets", "what can be exported, and how many records there are"),
+    (
+        "arkham-export remote --url http://127.0.0.1:8100 export claims --format pdf -o claims.pdf",
+        "the same from a running host, with its progress, verified",
+    ),
+    ("arkham-export check", "whether settings, database, store and libraries are as they should be"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; the exit code is 0, 1 where the work failed, 2 where it was asked for wrongly."""
-    options = _parser().parse_args(arguments)
+    """Run a command, and end with its exit code."""
+    parser = make_parser()
+    completion.answer(parser)
+    options = parser.parse_args(arguments)
+    if not options.own_signals:
+        heed_signals()
     try:
+        if sys.stdout is None:
+            raise OSError(None, "it is closed", "standard output")
         code: int = options.run(options)
         # Here, and not at exit, where a reader that has gone away can only be complained about.
         sys.stdout.flush()
-    except WrongUsage as error:
-        print(f"arkham-export: {error}", file=sys.stderr)
-        code = EXIT_USAGE
-    except (ExportError, CommandFailed, HostNotStarted, ValueError) as error:
-        print(f"arkham-export: {error}", file=sys.stderr)
-        code = EXIT_FAILED
     except BrokenPipeError:
-        # The reader of our output has seen enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_FAILED
+        die_of(signal.SIGPIPE)
+    except KeyboardInterrupt as error:
+        die_of(error.number if isinstance(error, Stopped) else signal.SIGINT)
     except OSError as error:
-        print(f"arkham-export: {error.filename or ''}: {error.strerror}", file=sys.stderr)
-        code = EXIT_FAILED
-    except KeyboardInterrupt:
-        code = 130
+        name = f"{error.filename}: " if error.filename else ""
+        _tell(f"{name}{error.strerror or error}")
+        code = Exit.FAILED
+    except Exception as error:
+        known = exit_of(error)
+        if known is None:
+            raise
+        _tell(sentence_of(error))
+        code = known
+    if code:
+        _abandon_output()
     sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def make_parser() -> Parser:
+    parser = Parser(
         prog="arkham-export",
-        description="Complete, verifiable exports of investigations.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Complete, verifiable exports of investigations: every record is in the file, or is counted where "
+        "you see it, or the export failed and says why.",
+        examples=EXAMPLES,
+        epilog="\n".join(
+            [
+                "exit codes:",
+                *(f"  {code:>3}  {meaning.partition(':')[0]}" for code, meaning in MEANINGS.items()),
+            ]
+        ),
     )
     parser.add_argument("--version", action="version", version=f"arkham-export {__version__}")
+    parser.set_defaults(own_signals=False)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    for module in (processes, jobs, records):
+    for module in MODULES:
         module.add_commands(commands)
     return parser
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"arkham-export: {text}", file=sys.stderr)
+
+
+def _abandon_output() -> None:
+    """What is still in the buffer after a failure may not be to be had rid of: the disk is full."""
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

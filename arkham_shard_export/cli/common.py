@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from arkham_shard_export.settings import Settings
+
+if TYPE_CHECKING:
+    from arkham_shard_export.sources.location import Location
 
 DEFAULT_DATA = "arkham-data"
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+DATA_VARIABLE = "ARKHAM_EXPORT_DATA"
+DATABASE_VARIABLE = "ARKHAM_EXPORT_DATABASE_URL"
+
+Example = tuple[str, str]
+"""A command as one types it, and what it does."""
 
 
 class Commands(Protocol):
-    """Where a module adds its commands."""
+    """Where a module adds its commands; the options are those of `parsing.Parser`."""
 
     def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser: ...
 
@@ -27,18 +36,38 @@ class WrongUsage(CommandFailed):
     """A command was not asked as it must be."""
 
 
+class TooLong(CommandFailed):
+    """What was waited for has not come in time, and goes on."""
+
+
 def add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    data = parser.add_argument(
         "--data",
         type=Path,
-        default=Path(os.environ.get("ARKHAM_EXPORT_DATA") or DEFAULT_DATA),
-        help=f"folder of the SQLite files and of the exports (default: $ARKHAM_EXPORT_DATA or {DEFAULT_DATA})",
+        metavar="FOLDER",
+        default=Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA),
+        help=f"folder of the SQLite files and of the exports (default: ${DATA_VARIABLE}, or {DEFAULT_DATA})",
     )
+    complete_by(data, "folders")
     parser.add_argument(
         "--database-url",
-        default=os.environ.get("ARKHAM_EXPORT_DATABASE_URL"),
-        help="PostgreSQL instead of SQLite: postgresql://…",
+        metavar="URL",
+        default=os.environ.get(DATABASE_VARIABLE),
+        help=f"PostgreSQL instead of SQLite: postgresql://… (default: ${DATABASE_VARIABLE})",
     )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_quiet(parser: argparse.ArgumentParser, told: str = "show no progress") -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help=told)
+
+
+def complete_by(action: argparse.Action, kind: str) -> None:
+    """Have the shell's completion offer `kind` of names for the value: see `completion`."""
+    action.completed_by = kind  # type: ignore[attr-defined]
 
 
 def require(module: str, extra: str) -> None:
@@ -50,8 +79,36 @@ def check_url(url: str | None) -> None:
     if url is None:
         return
     if not url.startswith("postgres"):
-        raise CommandFailed(
+        raise WrongUsage(
             f"--database-url {url.split(':')[0]!r} is not supported; use postgresql://… or --data."
         )
     require("psycopg", "postgres")
     require("psycopg_pool", "postgres")
+
+
+def location_of(options: argparse.Namespace) -> Location:
+    """Where the records lie, for a command that reads them without a server."""
+    from arkham_shard_export.sources.location import PostgresLocation, SqliteLocation
+    from arkham_shard_export.standalone.tables import sqlite_paths
+
+    check_url(options.database_url)
+    if options.database_url:
+        return PostgresLocation(options.database_url)
+    main, attached = sqlite_paths(options.data.resolve())
+    if not main.exists():
+        raise CommandFailed(
+            f"There is no database in {options.data}. Remedy: --data or --database-url, or make one with a demo "
+            f"case: arkham-export serve --demo"
+        )
+    return SqliteLocation(str(main), {name: str(path) for name, path in attached.items()})
+
+
+def settings_of_environment() -> Settings:
+    try:
+        return Settings.from_environment()
+    except ValueError as error:
+        raise CommandFailed(f"{error} (arkham-export check looks at all settings.)") from error
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))

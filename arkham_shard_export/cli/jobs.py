@@ -3,63 +3,120 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from arkham_shard_export.cli.common import (
-    EXIT_FAILED,
     CommandFailed,
     Commands,
+    Example,
     WrongUsage,
+    add_json,
     add_place,
+    add_quiet,
     check_url,
+    print_json,
+    settings_of_environment,
 )
-from arkham_shard_export.cli.tables import aligned, local, plain, size
+from arkham_shard_export.cli.exits import Exit
+from arkham_shard_export.cli.progress import meter
+from arkham_shard_export.cli.requests import whole
+from arkham_shard_export.cli.showing import show_job, show_jobs
+from arkham_shard_export.cli.tables import local, plain, size
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
-from arkham_shard_export.jobs.showing import job_fields
-from arkham_shard_export.jobs.table.store import StoredJob
-from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
-from arkham_shard_export.settings import Settings
-from arkham_shard_export.standalone.administering import administering
+from arkham_shard_export.jobs.lifecycle import ENDED
+from arkham_shard_export.models import ExportFilter, ExportFormat, ExportStatus, ExportTarget
+
+if TYPE_CHECKING:
+    from arkham_shard_export.jobs.administration import Administration, Doomed
+    from arkham_shard_export.jobs.table.store import StoredJob
 
 LISTED = 20
-SHORT_ID = 8
+MOST_LISTED = 1_000_000
 OLDER_THAN = "30d"
 _AGE = re.compile(r"(\d{1,6})([hdw])")
 _AGE_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
-_Work = Callable[[Administration, argparse.Namespace], Awaitable[int]]
+_Work = Callable[["Administration", argparse.Namespace], Awaitable[int]]
+_EXAMPLES = (
+    ("arkham-export jobs list --status failed", "the newest jobs that failed"),
+    ("arkham-export jobs show 3ca750d5", "all that is known of one; an id may be cut to six characters"),
+    ("arkham-export jobs retry 3ca750d5 036941c4", "the same exports again, as new jobs"),
+    ("arkham-export jobs purge --older-than 30d", "what would be removed, and the question whether to"),
+)
 
 
 def add_commands(commands: Commands) -> None:
     jobs = commands.add_parser(
-        "jobs", help="look at jobs; cancel, repeat and remove them", description=run.__doc__
+        "jobs",
+        help="look at jobs; cancel, repeat and remove them",
+        description=run.__doc__,
+        examples=_EXAMPLES,
     )
     actions = jobs.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    listing = _action(actions, "list", _list, "the newest jobs")
-    listing.add_argument("--status", choices=[each.value for each in ExportStatus])
-    formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
-    listing.add_argument("--format", choices=[*formats])
-    listing.add_argument("--target", choices=[each.value for each in ExportTarget])
-    listing.add_argument("--limit", type=_limit, default=LISTED, help="default: %(default)s")
+    listing = _action(
+        actions,
+        "list",
+        _list,
+        "the newest jobs",
+        (
+            ("arkham-export jobs list", f"the newest {LISTED}"),
+            ("arkham-export jobs list --status failed --target claims --limit 100", "of these alone"),
+            (
+                "arkham-export jobs list --status failed --json | jq -r '.jobs[].id' | xargs arkham-export jobs retry",
+                "all of them once more",
+            ),
+        ),
+    )
+    add_job_filters(listing)
 
-    showing = _action(actions, "show", _show, "all that is known of one job")
+    showing = _action(
+        actions,
+        "show",
+        _show,
+        "all that is known of one job",
+        (
+            (
+                "arkham-export jobs show 3ca750d5",
+                "its request, its account of records, what became of each try",
+            ),
+            ("arkham-export jobs show 3ca750d5 --json | jq .metadata.completeness", "for a script"),
+        ),
+    )
     showing.add_argument("id", help="its id, or at least the first six characters of it")
 
-    for name, work, told in (
-        ("cancel", _cancel, "cancel pending and running jobs"),
-        ("retry", _retry, "run jobs that have ended again, as new jobs"),
-    ):
-        _action(actions, name, work, told).add_argument("id", nargs="+", help="as for show")
+    _action(
+        actions,
+        "cancel",
+        _cancel,
+        "cancel pending and running jobs",
+        (("arkham-export jobs cancel 3ca750d5 036941c4", "whichever host runs them stops within a second"),),
+    ).add_argument("id", nargs="+", help="as for show")
+    _action(
+        actions,
+        "retry",
+        _retry,
+        "run jobs that have ended again, as new jobs",
+        (("arkham-export jobs retry 3ca750d5", "prints the id of the new job"),),
+    ).add_argument("id", nargs="+", help="as for show")
 
-    purging = _action(actions, "purge", _purge, "remove ended jobs and their files")
+    purging = _action(
+        actions,
+        "purge",
+        _purge,
+        "remove ended jobs and their files",
+        (
+            ("arkham-export jobs purge --older-than 12h", "shows what would be removed, and asks"),
+            (
+                "arkham-export jobs purge --older-than 8w --status failed --yes",
+                "from a script: without a question",
+            ),
+        ),
+    )
     purging.add_argument(
         "--older-than",
         type=_age,
@@ -69,11 +126,29 @@ def add_commands(commands: Commands) -> None:
     )
     purging.add_argument("--status", choices=[each.value for each in ENDED], help="default: every ended job")
     purging.add_argument("--yes", action="store_true", help="do not ask")
+    add_quiet(purging)
 
 
-def _action(actions: Commands, name: str, work: _Work, told: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+def add_job_filters(parser: argparse.ArgumentParser, *, of_host: bool = False) -> None:
+    """`of_host`: a host may have more formats and targets than we know of."""
+    formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
+    parser.add_argument("--status", choices=[each.value for each in ExportStatus])
+    for name, valid in (("--format", [*formats]), ("--target", [each.value for each in ExportTarget])):
+        parser.add_argument(
+            name, metavar=name[2:].upper(), choices=None if of_host else valid, help=", ".join(valid)
+        )
+    parser.add_argument(
+        "--limit", type=_limit, default=LISTED, metavar="N", help="how many (default: %(default)s)"
+    )
+
+
+def _action(
+    actions: Commands, name: str, work: _Work, told: str, examples: Iterable[Example]
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
+    )
+    add_json(parser)
     add_place(parser)
     parser.set_defaults(run=run, work=work)
     return parser
@@ -82,43 +157,30 @@ def _action(actions: Commands, name: str, work: _Work, told: str) -> argparse.Ar
 def run(options: argparse.Namespace) -> int:
     """Look at export jobs of all tenants, cancel, repeat and remove them, straight on the database, while hosts run or not."""
     check_url(options.database_url)
+    import asyncio
+
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     return asyncio.run(_run(options))
 
 
 async def _run(options: argparse.Namespace) -> int:
-    async with administering(
-        options.data, options.database_url, Settings.from_environment()
-    ) as administration:
+    from arkham_shard_export.standalone.administering import administering
+
+    async with administering(options.data, options.database_url, settings_of_environment()) as administration:
         code: int = await options.work(administration, options)
         return code
 
 
 async def _list(administration: Administration, options: argparse.Namespace) -> int:
+    from arkham_shard_export.jobs.showing import job_fields
+
     chosen = ExportFilter(status=options.status, format=options.format, target=options.target)
     jobs, total = await administration.page(chosen, options.limit)
     if options.json:
-        _print_json({"jobs": [job_fields(job) for job in jobs], "total": total})
+        print_json({"jobs": [job_fields(job) for job in jobs], "total": total})
         return 0
-    rows = [("ID", "CREATED", "STATUS", "TARGET", "FORMAT", "RECORDS", "SIZE", "BY")]
-    length = _telling_length([job.id for job in jobs])
-    for job in jobs:
-        records = f"{job.record_count:,}" if job.status is ExportStatus.COMPLETED else "-"
-        rows.append(
-            (
-                job.id[:length],
-                local(job.created_at, "minutes"),
-                job.status.value,
-                job.target,
-                job.format,
-                records,
-                size(job.file_size),
-                job.created_by,
-            )
-        )
-    if jobs:
-        print("\n".join(aligned(rows, right=(5, 6))))
+    show_jobs(jobs)
     if total > len(jobs):
         print(f"{len(jobs):,} of {total:,} jobs; --limit shows more.")
     elif not jobs:
@@ -126,70 +188,38 @@ async def _list(administration: Administration, options: argparse.Namespace) -> 
     return 0
 
 
-def _telling_length(ids: Sequence[str]) -> int:
-    """How much of the ids tells these jobs apart."""
-    length = SHORT_ID
-    while len({each[:length] for each in ids}) < len(set(ids)):
-        length += 1
-    return length
-
-
 async def _show(administration: Administration, options: argparse.Namespace) -> int:
+    from arkham_shard_export.jobs.showing import job_fields
+
     stored = await administration.find(options.id)
     job = stored.job
     if options.json:
-        _print_json({**job_fields(job), "tenant_id": stored.tenant_id, "attempts": stored.attempts})
+        print_json({**job_fields(job), "tenant_id": stored.tenant_id, "attempts": stored.attempts})
         return 0
-    facts = [
-        ("id", job.id),
-        ("status", job.status.value),
-        ("error", job.error),
-        ("target", job.target),
-        ("format", job.format),
-        ("filters", _short_json(job.filters)),
-        ("options", _short_json(_changed_options(job))),
-        ("created by", job.created_by),
-        ("tenant", stored.tenant_id),
-        ("created", local(job.created_at)),
-        ("started", local(job.started_at)),
-        ("ended", local(job.completed_at)),
-        ("expires", local(job.expires_at)),
-        ("took", f"{job.processing_time_ms / 1000:,.3f} s" if job.processing_time_ms else None),
-        ("attempts", str(stored.attempts)),
-        ("runner", stored.runner if job.status is ExportStatus.PROCESSING else None),
-        ("records", f"{job.record_count:,}" if job.status is ExportStatus.COMPLETED else None),
-        ("file", job.file_path),
-        ("size", size(job.file_size) if job.file_size is not None else None),
-    ]
-    facts += [
-        (name, value if isinstance(value, str) else _short_json(value))
-        for name, value in job.metadata.items()
-    ]
-    shown = [(plain(name), plain(value)) for name, value in facts if value not in (None, "-", "{}")]
-    widest = max(len(name) for name, _ in shown)
-    for name, value in shown:
-        print(f"{name.ljust(widest)}  {value}")
+    show_job(
+        job,
+        {
+            "tenant": stored.tenant_id,
+            "attempts": str(stored.attempts),
+            "runner": stored.runner if job.status is ExportStatus.PROCESSING else None,
+        },
+    )
     return 0
 
 
-def _changed_options(job: ExportJob) -> dict[str, Any]:
-    given, usual = job_fields(job)["options"], job_fields(ExportJob("", "", ""))["options"]
-    return {name: value for name, value in given.items() if value != usual[name]}
-
-
 async def _cancel(administration: Administration, options: argparse.Namespace) -> int:
-    told, code = [], 0
+    told, code = [], Exit.DONE
     for stored in await _found(administration, options.id):
         job, done = stored.job, await administration.cancel(stored)
         status = "cancelled" if done else (await administration.find(job.id)).job.status.value
         told.append({"id": job.id, "status": status, "changed": done})
         if not done:
-            code = EXIT_FAILED
+            code = Exit.FAILED
             print(f"arkham-export: The job {plain(job.id)} is {status} already.", file=sys.stderr)
         elif not options.json:
             print(f"{plain(job.id)} cancelled")
     if options.json:
-        _print_json(told)
+        print_json(told)
     return code
 
 
@@ -201,7 +231,7 @@ async def _retry(administration: Administration, options: argparse.Namespace) ->
         if not options.json:
             print(job.id)
     if options.json:
-        _print_json(told)
+        print_json(told)
     return 0
 
 
@@ -212,6 +242,8 @@ async def _found(administration: Administration, ids: Sequence[str]) -> list[Sto
 
 
 async def _purge(administration: Administration, options: argparse.Namespace) -> int:
+    import asyncio
+
     statuses = [ExportStatus(options.status)] if options.status else [*ENDED]
     before = datetime.now(UTC) - options.older_than
     doomed = await administration.doomed(statuses, before)
@@ -224,9 +256,14 @@ async def _purge(administration: Administration, options: argparse.Namespace) ->
             raise CommandFailed("Nothing was removed.")
     elif not options.json:
         print(f"{_told(doomed)}, ended before {local(before)}.")
-    removed = await administration.purge(statuses, before) if doomed.total else doomed
+    removed = doomed
+    if doomed.total:
+        with meter("purge", "jobs", quiet=options.quiet) as told:
+            removed = await administration.purge(
+                statuses, before, lambda done: told.told("removing", done, doomed.total)
+            )
     if options.json:
-        _print_json({"jobs": removed.jobs, "files": removed.files, "bytes": removed.file_bytes})
+        print_json({"jobs": removed.jobs, "files": removed.files, "bytes": removed.file_bytes})
     elif doomed.total:
         print(f"Removed: {_told(removed)}.")
     return 0
@@ -241,10 +278,7 @@ def _told(doomed: Doomed) -> str:
 
 
 def _limit(text: str) -> int:
-    limit = int(text)
-    if not 1 <= limit <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} must be from 1 to 1000000")
-    return limit
+    return whole(text, 1, MOST_LISTED)
 
 
 def _age(text: str) -> timedelta:
@@ -254,11 +288,3 @@ def _age(text: str) -> timedelta:
             f"{text!r} must be a number of hours, days or weeks, such as 12h, 30d or 8w"
         )
     return timedelta(**{_AGE_UNITS[match[2]]: int(match[1])})
-
-
-def _short_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))

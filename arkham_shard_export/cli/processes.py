@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import json
 import logging
 import socket
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
 
-from arkham_shard_export.cli.common import CommandFailed, Commands, add_place, check_url, require
-from arkham_shard_export.settings import Settings
-from arkham_shard_export.standalone import logs
+from arkham_shard_export.cli.common import (
+    CommandFailed,
+    Commands,
+    WrongUsage,
+    add_place,
+    check_url,
+    require,
+    settings_of_environment,
+)
+from arkham_shard_export.cli.requests import whole
 from arkham_shard_export.standalone.errors import HostNotStarted
 
 DEFAULT_PORT = 8100
+MOST_CONCURRENCY = 10_000
+_SERVE_EXAMPLES = (
+    ("arkham-export serve --demo", f"a host with a demo case, at http://127.0.0.1:{DEFAULT_PORT}/export"),
+    ("arkham-export serve --data /srv/arkham --port 9000", "over the SQLite files in that folder"),
+    (
+        "arkham-export serve --database-url postgresql://owner@db/arkham",
+        "over PostgreSQL; its files are in arkham-data",
+    ),
+    (
+        "ARKHAM_EXPORT_TOKEN=$(cat token) arkham-export serve --host 0.0.0.0",
+        "for others too: every request then needs the token",
+    ),
+)
+_WORKER_EXAMPLES = (
+    (
+        "arkham-export worker --database-url postgresql://owner@db/arkham --concurrency 4",
+        "one more process that runs the jobs of the hosts on this database, four at a time",
+    ),
+    (
+        "ARKHAM_EXPORT_STORE=s3://exports/arkham arkham-export worker --database-url postgresql://owner@db/arkham",
+        "on another machine: the store must be the one of the hosts",
+    ),
+)
 
 
 def add_commands(commands: Commands) -> None:
-    serve = commands.add_parser("serve", help="run the standalone host", description=_serve.__doc__)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    serve.add_argument("--port", type=int, default=DEFAULT_PORT, help="port (default: %(default)s)")
+    serve = commands.add_parser(
+        "serve", help="run the standalone host", description=_serve.__doc__, examples=_SERVE_EXAMPLES
+    )
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help="0 takes one that is free (default: %(default)s)",
+    )
     add_place(serve)
     serve.add_argument("--demo", action="store_true", help="load the demo case, once")
     serve.add_argument(
@@ -30,31 +68,37 @@ def add_commands(commands: Commands) -> None:
         action="store_true",
         help="take tenant and user from X-Tenant-Id, X-User-Id and X-User-Role (only behind a proxy that sets them)",
     )
-    serve.set_defaults(run=_serve)
+    serve.add_argument("--json", action="store_true", help="print the address as JSON, in one line")
+    serve.set_defaults(run=_serve, own_signals=True)
 
     worker = commands.add_parser(
-        "worker", help="run the export jobs of hosts on PostgreSQL", description=_worker.__doc__
+        "worker",
+        help="run the export jobs of hosts on PostgreSQL",
+        description=_worker.__doc__,
+        examples=_WORKER_EXAMPLES,
     )
     worker.add_argument(
         "--concurrency",
-        type=int,
+        type=_concurrency,
+        metavar="N",
         help="exports at a time, besides one more for small ones (default: $ARKHAM_EXPORT_CONCURRENCY, or cores - 1)",
     )
     add_place(worker)
-    worker.set_defaults(run=_worker)
+    worker.set_defaults(run=_worker, own_signals=True)
 
 
 def _serve(options: argparse.Namespace) -> int:
     """Run the standalone host: the export service with a database of its own, for anyone without ArkhamFrame."""
     require("uvicorn", "serve")
     check_url(options.database_url)
-    settings = Settings.from_environment()
-    logs.set_up(settings)
+    settings = settings_of_environment()
     import uvicorn
 
+    from arkham_shard_export.standalone import logs
     from arkham_shard_export.standalone.access import access_of
     from arkham_shard_export.standalone.app import create_app
 
+    logs.set_up(settings)
     listener = _listener(options.host, options.port)
     address = listener.getsockname()
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
@@ -78,7 +122,11 @@ def _serve(options: argparse.Namespace) -> int:
             await super().startup(sockets)
             if self.started:
                 logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-                print(f"Open http://{host}:{address[1]}/export   (Ctrl+C stops)", flush=True)
+                url = f"http://{host}:{address[1]}"
+                if options.json:
+                    print(json.dumps({"url": url, "page": f"{url}/export"}), flush=True)
+                else:
+                    print(f"Open {url}/export   (Ctrl+C stops)", flush=True)
 
     # Why it did not start is told below, in a sentence rather than a traceback.
     config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=5)
@@ -98,34 +146,23 @@ def _worker(options: argparse.Namespace) -> int:
     All hosts and workers need the same database and the same store.
     """
     if not options.database_url:
-        raise CommandFailed(
+        raise WrongUsage(
             "Workers need PostgreSQL: give --database-url postgresql://… (on SQLite the host runs its jobs itself)."
         )
     check_url(options.database_url)
     require("procrastinate", "postgres")
+    from arkham_shard_export.standalone import logs
     from arkham_shard_export.standalone.administering import store_of
     from arkham_shard_export.standalone.worker import work
 
-    settings = Settings.from_environment()
+    settings = settings_of_environment()
     if options.concurrency is not None:
-        if options.concurrency < 1:
-            raise CommandFailed(f"--concurrency {options.concurrency} must be at least 1.")
         settings = replace(settings, concurrency=options.concurrency)
     logs.set_up(settings)
     import uvloop
 
     uvloop.run(work(options.database_url, store_of(options.data, settings), settings))
     return 0
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    """As asyncio.run, by the loop of libuv where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -146,3 +183,11 @@ def _is_loopback(address: str) -> bool:
     import ipaddress
 
     return ipaddress.ip_address(address).is_loopback
+
+
+def _port(text: str) -> int:
+    return whole(text, 0, 65_535)
+
+
+def _concurrency(text: str) -> int:
+    return whole(text, 1, MOST_CONCURRENCY)

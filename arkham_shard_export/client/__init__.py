@@ -9,7 +9,14 @@ a job is asked for under a key that makes it one job, and a download goes on whe
 
 from arkham_shard_export.client.aio import AsyncExportClient
 from arkham_shard_export.client.answers import Job, Preview
-from arkham_shard_export.client.errors import ClientError, DigestMismatch, JobFailed, Refused, Unreachable
+from arkham_shard_export.client.errors import (
+    ClientError,
+    DigestMismatch,
+    JobFailed,
+    Refused,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from arkham_shard_export.client.sync import ExportClient
 
 __all__ = [
@@ -21,5 +28,6 @@ __all__ = [
     "JobFailed",
     "Preview",
     "Refused",
+    "UnexpectedAnswer",
     "Unreachable",
 ]

@@ -15,7 +15,7 @@ from arkham_shard_export.client import operations
 from arkham_shard_export.client.answers import Job, Preview, decode
 from arkham_shard_export.client.downloading import OnBytes, download
 from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
-from arkham_shard_export.client.operations import PREFIX, OnProgress
+from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
 from arkham_shard_export.models import ExportStatistics, FormatInfo, TargetInfo
 
@@ -30,9 +30,11 @@ class AsyncExportClient:
         token: str | None = None,
         headers: dict[str, str] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        on_trouble: OnTrouble | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._patience = patience_seconds
+        self._on_trouble = on_trouble
         self._http = httpx.AsyncClient(**settings(url, token, headers), transport=transport)
 
     async def __aenter__(self) -> Self:
@@ -175,7 +177,9 @@ class AsyncExportClient:
                         if not (await asyncio.to_thread(feed, data) if blocking else feed(data)):
                             break
                     return head(response)
-            case Pause(seconds):
+            case Pause(seconds, trouble):
+                if trouble and self._on_trouble is not None:
+                    self._on_trouble(trouble)
                 await asyncio.sleep(seconds)
                 return None
             case _:

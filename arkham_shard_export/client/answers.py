@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from arkham_shard_export.client.errors import UnexpectedAnswer
 from arkham_shard_export.models import ExportJobAnswer, ExportStatus
 
 _T = TypeVar("_T")
@@ -42,7 +43,12 @@ class Preview:
 
 
 def decode(body: bytes, type: type[_T]) -> _T:
-    return msgspec.json.decode(body, type=type)
+    try:
+        return msgspec.json.decode(body, type=type)
+    except msgspec.DecodeError as error:
+        raise UnexpectedAnswer(
+            f"What answers is no export host, or one of a version that this client does not know ({error})."
+        ) from error
 
 
 def convert(value: Any, type: type[_T]) -> _T:

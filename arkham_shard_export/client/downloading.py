@@ -114,23 +114,25 @@ class _Fetching:
         yield Work(self.part.open)
         waited = 0.0
         for pause in pauses():
-            before = self.part.size
+            before, trouble = self.part.size, ""
             try:
                 answer = yield Fetch(self._ask(), self._begin, blocking=True)
-            except Unreachable:
+            except Unreachable as error:
                 if waited >= patience_seconds:
                     raise
+                trouble = str(error)
             else:
                 if answer.status < 300 and self.part.size == self._size:
                     return
                 if answer.status == 416:
                     self.part.empty()
                 elif answer.status in (429, 503) and waited < patience_seconds:
+                    trouble = str(refusal(answer))
                     pause = max(pause, seconds(answer.headers.get("retry-after")))
                 elif answer.status >= 300:
                     raise refusal(answer)
             waited = 0.0 if self.part.size > before else waited + pause
-            yield Pause(pause)
+            yield Pause(pause, trouble)
 
     def kept(self) -> Path:
         self.part.keep(self._whole, self._sha256)

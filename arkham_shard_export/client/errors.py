@@ -3,6 +3,7 @@
 ClientError
 ├── Refused             the host refused: its problem (RFC 9457), with the fields that are wrong
 ├── Unreachable         no answer, or one that broke off, for longer than the client was patient
+├── UnexpectedAnswer    what answers is no export host, or one that this client does not know
 ├── JobFailed           the export ended without a file
 └── DigestMismatch      the bytes that came are not those that were exported
 """
@@ -37,6 +38,10 @@ class Refused(ClientError):
 
 class Unreachable(ClientError):
     """The host gave no answer, or broke off in the middle of one."""
+
+
+class UnexpectedAnswer(ClientError):
+    """What answers at this address does not speak as an export host does."""
 
 
 class JobFailed(ClientError):

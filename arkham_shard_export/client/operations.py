@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.client.answers import Job, Page, decode
-from arkham_shard_export.client.errors import JobFailed, Refused, Unreachable
+from arkham_shard_export.client.errors import ClientError, JobFailed, Refused, UnexpectedAnswer, Unreachable
 from arkham_shard_export.client.events import EventReader
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause
 from arkham_shard_export.models import ExportProgress, ExportStatus
@@ -24,6 +24,8 @@ LISTEN_SECONDS = 45.0
 _LATER = (429, 503)
 
 OnProgress = Callable[[ExportProgress], None]
+OnTrouble = Callable[[str], None]
+"""Told in a sentence why something is to be tried again."""
 
 
 def asked(ask: Ask, patience_seconds: float) -> Operation[Answer]:
@@ -32,16 +34,19 @@ def asked(ask: Ask, patience_seconds: float) -> Operation[Answer]:
     for pause in pauses():
         try:
             answer: Answer = yield ask
-        except Unreachable:
+        except Unreachable as error:
             if waited >= patience_seconds:
                 raise
+            trouble = str(error)
         else:
-            if answer.status < 400:
+            if answer.status < 300:
                 return answer
+            refused = refusal(answer)
             if answer.status not in _LATER or waited >= patience_seconds:
-                raise refusal(answer)
+                raise refused
+            trouble = str(refused)
             pause = max(pause, seconds(answer.headers.get("retry-after")))
-        yield Pause(pause)
+        yield Pause(pause, trouble)
         waited += pause
     raise AssertionError
 
@@ -52,7 +57,10 @@ def pauses() -> Iterator[float]:
         yield PAUSES_SECONDS[-1]
 
 
-def refusal(answer: Answer) -> Refused:
+def refusal(answer: Answer) -> ClientError:
+    if answer.status < 400:
+        elsewhere = answer.headers.get("location", "another address")
+        return UnexpectedAnswer(f"The host sends clients to {elsewhere}; ask there.")
     try:
         problem = json.loads(answer.body)
     except ValueError:
@@ -139,11 +147,13 @@ def _listened(
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = max(0.1, min(LISTEN_SECONDS, deadline - time.monotonic()))
         ask = Ask("GET", f"{PREFIX}/jobs/{job_id}/events", headers=headers, timeout_seconds=timeout)
+        trouble = ""
         try:
             answer = yield Fetch(ask, reader.begin)
-        except Unreachable:
+        except Unreachable as error:
             if silent >= patience_seconds:
                 raise
+            trouble = str(error)
         else:
             if answer.status != 200:
                 return None
@@ -153,5 +163,5 @@ def _listened(
             return None
         silent = 0.0 if reader.last_id else silent + pause
         last_id = reader.last_id or last_id
-        yield Pause(pause)
+        yield Pause(pause, trouble)
     raise AssertionError

@@ -45,7 +45,10 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
+    """`trouble` is why the last try has to be repeated, in one sentence; empty where nothing is wrong."""
+
     seconds: float
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

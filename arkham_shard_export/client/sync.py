@@ -15,7 +15,7 @@ from arkham_shard_export.client import operations
 from arkham_shard_export.client.answers import Job, Preview, decode
 from arkham_shard_export.client.downloading import OnBytes, download
 from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
-from arkham_shard_export.client.operations import PREFIX, OnProgress
+from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
 from arkham_shard_export.models import ExportStatistics, FormatInfo, TargetInfo
 
@@ -23,7 +23,8 @@ from arkham_shard_export.models import ExportStatistics, FormatInfo, TargetInfo
 class ExportClient:
     """The exports of the host at `url`; as a context it closes its connections.
 
-    What gets no answer, or is refused for now, is tried again for `patience_seconds`. `transport` is httpx's.
+    What gets no answer, or is refused for now, is tried again for `patience_seconds`; `on_trouble` is told why, before
+    each try but the first. `transport` is httpx's.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class ExportClient:
         token: str | None = None,
         headers: dict[str, str] | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        on_trouble: OnTrouble | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._patience = patience_seconds
+        self._on_trouble = on_trouble
         self._http = httpx.Client(**settings(url, token, headers), transport=transport)
 
     def __enter__(self) -> Self:
@@ -176,7 +179,9 @@ class ExportClient:
                         if not feed(data):
                             break
                     return head(response)
-            case Pause(seconds):
+            case Pause(seconds, trouble):
+                if trouble and self._on_trouble is not None:
+                    self._on_trouble(trouble)
                 time.sleep(seconds)
                 return None
             case _:

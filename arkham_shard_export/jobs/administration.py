@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, FileMissing
 from arkham_shard_export.jobs.files import FileStore, job_file
-from arkham_shard_export.jobs.lifecycle import TRANSITIONS
+from arkham_shard_export.jobs.lifecycle import ENDED
 from arkham_shard_export.jobs.running.endings import cancelled
 from arkham_shard_export.jobs.sources import CUSTOM
 from arkham_shard_export.jobs.table.filerecords import FileRecords
@@ -29,8 +29,6 @@ from arkham_shard_export.sources.dialects import Dialect
 LEAST_PREFIX = 6
 MOST_MATCHES = 10
 PURGED_AT_ONCE = 500
-
-ENDED = tuple(status for status, following in TRANSITIONS.items() if not following)
 
 
 class NotDone(ExportError):
@@ -161,8 +159,16 @@ class Administration:
                 )
         return doomed
 
-    async def purge(self, statuses: Sequence[ExportStatus], before: datetime) -> Doomed:
-        """Remove these jobs, each file before its record: what is cut off is finished by the next purge."""
+    async def purge(
+        self,
+        statuses: Sequence[ExportStatus],
+        before: datetime,
+        progress: Callable[[int], None] = lambda _removed: None,
+    ) -> Doomed:
+        """Remove these jobs, each file before its record: what is cut off is finished by the next purge.
+
+        `progress` is told how many are removed so far.
+        """
         removed = Doomed()
         files = self._open_files() if (await self.doomed(statuses, before)).files else None
         async for rows in self._batches(statuses, before):
@@ -175,6 +181,7 @@ class Administration:
             )
             for row in rows:
                 removed.jobs[row["status"]] = removed.jobs.get(row["status"], 0) + 1
+            progress(removed.total)
         return removed
 
     async def _batches(

@@ -15,6 +15,7 @@ TRANSITIONS: dict[ExportStatus, frozenset[ExportStatus]] = {
     FAILED: frozenset(),
     CANCELLED: frozenset(),
 }
+ENDED = tuple(status for status, following in TRANSITIONS.items() if not following)
 
 
 def before(status: ExportStatus) -> tuple[ExportStatus, ...]:

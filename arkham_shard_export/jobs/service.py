@@ -65,7 +65,6 @@ from arkham_shard_export.sources.location import Location, PostgresLocation
 
 MAX_LIST = 500
 MAX_OFFSET = 2**53
-MAX_PREVIEW = 100
 _JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

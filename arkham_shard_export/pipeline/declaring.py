@@ -71,6 +71,9 @@ _OPTIONS = (
     _Declared("compression", "choice", "The file comes compressed.", None, COMPRESSION_CHOICES),
 )
 
+LIST_OPTIONS = tuple(each.name for each in _OPTIONS if each.type == "choices")
+"""Options whose value is a list."""
+
 
 def format_infos() -> list[FormatInfo]:
     return [_format_info(each) for each in specs()]

@@ -1,18 +1,25 @@
-"""One export without jobs, for the command line and for scripts."""
+"""Exports without jobs, for the command line and for scripts: straight from a location."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
-from arkham_shard_export.pipeline.export import Outcome, export
-from arkham_shard_export.pipeline.request import TargetCatalogs, check_request
-from arkham_shard_export.pipeline.run import open_source
+from arkham_shard_export.models import TargetInfo
+from arkham_shard_export.pipeline.declaring import target_info
+from arkham_shard_export.pipeline.export import Outcome, Progress, export
+from arkham_shard_export.pipeline.preview import Preview, preview
+from arkham_shard_export.pipeline.request import ExportRequest, TargetCatalogs, check_request, check_size
+from arkham_shard_export.pipeline.run import open_source, source_of
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
+from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.sources.opening import open_snapshot
+from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.targets import TARGETS
 
 
@@ -25,8 +32,60 @@ def export_directly(
     sink: Sink,
     clock: Clock = system_clock,
     processes: int = 1,
+    progress: Progress = lambda _phase, _done, _expected: None,
 ) -> Outcome:
     """Check the request and write the export to `sink`; after an error, what the sink has must not be used."""
+    request, chosen = _checked(format, target, filters, options, location, clock)
+    adjustments = Adjustments()
+    with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
+        return export(request, source, sink, exported_at=clock(), adjustments=adjustments, progress=progress)
+
+
+def preview_directly(
+    format: str,
+    target: str,
+    filters: dict[str, Any],
+    options: dict[str, Any],
+    location: Location,
+    records: int,
+    clock: Clock = system_clock,
+) -> Preview:
+    """The first records of what `export_directly` would write."""
+    request, chosen = _checked(format, target, filters, options, location, clock)
+    limit = min(records, request.options.max_records or records)
+    sample = replace(request, options=replace(request.options, max_records=limit))
+
+    def opened(request: ExportRequest) -> TableSource:
+        snapshot = open_snapshot(location, clock, exact=False)
+        return source_of(request, chosen, snapshot, Adjustments(), annexes=False)
+
+    with closing(opened(request)) as whole, closing(opened(sample)) as part:
+        if request.spec.max_records is not None:
+            check_size(request, whole.sections())
+        return preview(request, whole, part, clock())
+
+
+def targets_directly(
+    location: Location,
+    names: tuple[str, ...] = tuple(TARGETS),
+    clock: Clock = system_clock,
+    counting: Callable[[str], None] = lambda _name: None,
+) -> Iterator[TargetInfo]:
+    """The targets with their records, all of one state; `counting` is told each before its records are counted."""
+    with closing(open_snapshot(location, clock, exact=False)) as snapshot:
+        for name in names:
+            counting(name)
+            yield target_info(snapshot, TARGETS[name], None)
+
+
+def _checked(
+    format: str,
+    target: str,
+    filters: dict[str, Any],
+    options: dict[str, Any],
+    location: Location,
+    clock: Clock,
+) -> tuple[ExportRequest, Target]:
     if target not in TARGETS:
         problem = FieldProblem("target", target, f"Target {target!r} is not available.", tuple(TARGETS))
         raise InvalidRequest([problem])
@@ -34,7 +93,4 @@ def export_directly(
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
-        request = check_request(format, chosen, filters, options, database=database)
-    adjustments = Adjustments()
-    with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
-        return export(request, source, sink, exported_at=clock(), adjustments=adjustments)
+        return check_request(format, chosen, filters, options, database=database), chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,11 +26,11 @@ class FileSink(HashedSink):
     As a context it removes what was not committed.
     """
 
-    def __init__(self, store: Path, folder: str, stem: str) -> None:
+    def __init__(self, store: Path, folder: str, stem: str, part: str | None = None) -> None:
         self._store = store
         self._folder = folder
         self._stem = stem
-        self._part = store / folder / part_name(stem)
+        self._part = store / folder / (part or part_name(stem))
         self._committed = False
         with telling_of_disk():
             self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,6 +40,11 @@ class FileSink(HashedSink):
             os.fchmod(descriptor, 0o600)
             file = io.FileIO(descriptor, "wb")
         super().__init__(file)
+
+    @classmethod
+    def beside(cls, folder: Path, stem: str) -> Self:
+        """A file in a folder of somebody's own, where another may be writing one of the same name."""
+        return cls(folder, "", stem, part_name(f".arkham-export-{secrets.token_hex(4)}"))
 
     def scratch(self) -> IO[bytes]:
         with telling_of_disk(), folder_below(self._store, self._folder):

@@ -13,7 +13,7 @@ import aiosqlite
 
 from arkham_shard_export.ports import Parameters
 from arkham_shard_export.sources.postgres import CONNECT_TIMEOUT_SECONDS, libpq_url
-from arkham_shard_export.standalone.errors import HostNotStarted
+from arkham_shard_export.standalone.errors import DatabaseNotReached
 from arkham_shard_export.standalone.tables import (
     BUSY_TIMEOUT_MS,
     create_statements,
@@ -84,7 +84,7 @@ class PostgresService:
         self._prepared = False
 
     async def start(self) -> None:
-        """Connect, and make schemas and tables where they are missing; HostNotStarted where the server does not answer.
+        """Connect, and make schemas and tables where they are missing; DatabaseNotReached where the server does not answer.
 
         Then a call still works as soon as it does.
         """
@@ -108,7 +108,7 @@ class PostgresService:
             async with self._connection(CONNECT_TIMEOUT_SECONDS):
                 pass
         except PoolTimeout:
-            raise HostNotStarted(
+            raise DatabaseNotReached(
                 f"The database does not answer within {CONNECT_TIMEOUT_SECONDS} s; check --database-url and that "
                 "the server is running."
             ) from None

@@ -38,7 +38,12 @@ _NEVER_DRAWN = re.compile(
 
 def font_folders() -> list[Path]:
     """The folders that Typst has to search; they hold more fonts than FAMILIES names."""
-    return sorted({_location(package, name).parent for package, name in _FILES.values()})
+    return sorted({path.parent for path in font_files().values()})
+
+
+def font_files() -> dict[str, Path]:
+    """Where the file of each family has to be; ModuleNotFoundError where a package of fonts is missing."""
+    return {family: _location(*file) for family, file in _FILES.items()}
 
 
 @cache

@@ -10,10 +10,13 @@ from typing import Any
 from arkham_shard_export.jobs.table.rows import moment, plain_text, time_text
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.ports import Database
+from arkham_shard_export.schema import Table
 
 KEPT = "file_path IS NOT NULL AND file_removed_at IS NULL"
 """Of a job whose file is in the store, as far as the table knows; indexes hold these jobs alone."""
-_STORE = "store"
+FACTS = Table("arkham_export_facts", ())
+STORE = "store"
+"""The fact that names the store of the hosts."""
 _COLUMNS = "id, tenant_id, file_path, completed_at"
 
 
@@ -91,14 +94,14 @@ class FileRecords:
 
     async def store_id(self) -> str | None:
         """The id of the store that the hosts use; None before the first of them has started."""
-        row = await self._database.fetch_one("SELECT value FROM arkham_export_facts WHERE name = ?", [_STORE])
+        row = await self._database.fetch_one("SELECT value FROM arkham_export_facts WHERE name = ?", [STORE])
         return None if row is None else str(row["value"])
 
     async def record_store(self, store_id: str) -> None:
         await self._database.execute(
             "INSERT INTO arkham_export_facts (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [_STORE, store_id],
+            [STORE, store_id],
         )
 
     async def is_store(self, store_id: str | None) -> bool:
