@@ -30,13 +30,13 @@ MODULES = (export, preview, catalog, remote, processes, jobs, seed, check, compl
 EXAMPLES = (
     ("arkham-export serve --demo", "a host with a demo case, at http://127.0.0.1:8100/export"),
     (
-        "arkham-export export claims --format csv --filter status=disputed -o disputed.csv",
-        "one export straight from the database, without a server",
+        "arkham-export export claims --format csv -o claims.csv",
+        "straight from the database, without a server",
     ),
     ("arkham-export targets", "what can be exported, and how many records there are"),
     (
-        "arkham-export remote --url http://127.0.0.1:8100 export claims --format pdf -o claims.pdf",
-        "the same from a running host, with its progress, verified",
+        "arkham-export remote --url http://127.0.0.1:8100 export claims --format pdf",
+        "from a running host, with its progress, verified",
     ),
     ("arkham-export check", "whether settings, database, store and libraries are as they should be"),
 )
@@ -83,13 +83,13 @@ def make_parser() -> Parser:
         epilog="\n".join(
             [
                 "exit codes:",
-                *(f"  {code:>3}  {meaning.partition(':')[0]}" for code, meaning in MEANINGS.items()),
+                *(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items()),
             ]
         ),
     )
     parser.add_argument("--version", action="version", version=f"arkham-export {__version__}")
     parser.set_defaults(own_signals=False)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_commands()
     for module in MODULES:
         module.add_commands(commands)
     return parser

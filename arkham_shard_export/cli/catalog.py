@@ -24,19 +24,22 @@ from arkham_shard_export.targets import TARGETS
 _FORMAT_EXAMPLES = (
     ("arkham-export formats", "every format, and the command that installs one that is not available"),
     ("arkham-export formats pdf", "one format: what it is for, and what it cannot carry"),
-    ("arkham-export formats --json | jq -r '.[] | select(.available).format'", "for a script"),
+    ("arkham-export formats --json | jq -r '.[].format'", "for a script"),
 )
 _TARGET_EXAMPLES = (
     ("arkham-export targets", "every target, with the records that are there now"),
     ("arkham-export targets claims", "one target: its filters with their values, its options with theirs"),
-    ("arkham-export targets --database-url postgresql://reader@db/arkham", "those of PostgreSQL"),
+    ("arkham-export targets --database-url postgresql://db/arkham", "those of PostgreSQL"),
     ("arkham-export targets --json", "for a script"),
 )
 
 
 def add_commands(commands: Commands) -> None:
     formats = commands.add_parser(
-        "formats", help="as what it can be exported", description=_formats.__doc__, examples=_FORMAT_EXAMPLES
+        "formats",
+        help="the formats, and which are available here",
+        description=_formats.__doc__,
+        examples=_FORMAT_EXAMPLES,
     )
     name = formats.add_argument(
         "format", nargs="?", choices=[*FORMATS], metavar="FORMAT", help="only this one"
@@ -46,7 +49,10 @@ def add_commands(commands: Commands) -> None:
     formats.set_defaults(run=_formats)
 
     targets = commands.add_parser(
-        "targets", help="what can be exported", description=_targets.__doc__, examples=_TARGET_EXAMPLES
+        "targets",
+        help="what can be exported, and how many records there are",
+        description=_targets.__doc__,
+        examples=_TARGET_EXAMPLES,
     )
     name = targets.add_argument(
         "target",
@@ -153,10 +159,8 @@ def _limits(option: OptionInfo) -> list[str]:
     if option.choices:
         told.append(f"{'Some' if option.type == 'choices' else 'One'} of: {', '.join(option.choices)}.")
     told += [f"As {format} only: {', '.join(left)}." for format, left in option.choices_by_format.items()]
-    refused: dict[str, list[str]] = {}
-    for format, why in option.refused.items():
-        refused.setdefault(why, []).append(format)
-    told += [f"Not as {', '.join(formats)}: {why}" for why, formats in refused.items()]
+    if option.refused:
+        told.append(f"Not as {', '.join(option.refused)}.")
     return told
 
 

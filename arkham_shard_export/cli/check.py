@@ -25,7 +25,7 @@ STYLES = {State.OK: "green", State.ABSENT: "yellow", State.PROBLEM: "red"}
 _EXAMPLES = (
     ("arkham-export check", "before a host starts, or when something does not work"),
     ("arkham-export check --quiet && arkham-export serve", "only what is wrong is told"),
-    ("arkham-export check --database-url postgresql://owner@db/arkham", "over that database"),
+    ("arkham-export check --database-url postgresql://db/arkham", "over that database"),
     ("arkham-export check --json | jq '.database'", "for a script"),
 )
 
@@ -142,12 +142,15 @@ def _show(found: Mapping[str, list[Finding]], quiet: bool) -> None:
             continue
         print(styled(f"{name[:1].upper()}{name[1:]}", "bold"))
         widest = max(len(each.name) for each in shown)
+        indent = " " * (states + 4)
         for each in shown:
             mark = styled(each.state.value.ljust(states), STYLES[each.state])
-            source = f"  ({each.source})" if each.source == "environment" else ""
-            print(f"  {mark}  {plain(each.name).ljust(widest)}  {plain(each.value)}{source}".rstrip())
-            indent = " " * (states + 4)
-            if each.detail:
-                print("\n".join(paragraph(each.detail, indent)))
-            if each.remedy:
-                print("\n".join(paragraph(f"Remedy: {each.remedy}", indent)))
+            source = f" ({each.source})" if each.source == "environment" else ""
+            begin = f"{indent}{plain(each.name).ljust(widest)}  "
+            first, *others = paragraph(f"{each.value}{source}", " " * len(begin)) or [""]
+            print(f"  {mark}  {begin[len(indent) :]}{first[len(begin) :]}".rstrip())
+            for line in others:
+                print(line)
+            for text in (each.detail, f"Remedy: {each.remedy}" if each.remedy else ""):
+                for line in paragraph(text, indent):
+                    print(line)

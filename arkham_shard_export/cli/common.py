@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from arkham_shard_export.settings import Settings
 
 if TYPE_CHECKING:
+    from arkham_shard_export.cli.parsing import Parser
     from arkham_shard_export.sources.location import Location
 
 DEFAULT_DATA = "arkham-data"
@@ -25,7 +26,7 @@ Example = tuple[str, str]
 class Commands(Protocol):
     """Where a module adds its commands; the options are those of `parsing.Parser`."""
 
-    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser: ...
+    def add_parser(self, name: str, **options: Any) -> Parser: ...
 
 
 class CommandFailed(Exception):
@@ -41,7 +42,8 @@ class TooLong(CommandFailed):
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument(
+    group = parser.add_argument_group("where the records are")
+    data = group.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
@@ -49,7 +51,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         help=f"folder of the SQLite files and of the exports (default: ${DATA_VARIABLE}, or {DEFAULT_DATA})",
     )
     complete_by(data, "folders")
-    parser.add_argument(
+    group.add_argument(
         "--database-url",
         metavar="URL",
         default=os.environ.get(DATABASE_VARIABLE),
@@ -101,6 +103,14 @@ def location_of(options: argparse.Namespace) -> Location:
             f"case: arkham-export serve --demo"
         )
     return SqliteLocation(str(main), {name: str(path) for name, path in attached.items()})
+
+
+def look_into(location: Location) -> None:
+    """An error of the export's own where the database does not answer, with the reason for it."""
+    from arkham_shard_export.ports import system_clock
+    from arkham_shard_export.sources.opening import open_snapshot
+
+    open_snapshot(location, system_clock, exact=False).close()
 
 
 def settings_of_environment() -> Settings:

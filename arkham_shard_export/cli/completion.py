@@ -24,7 +24,7 @@ _EXAMPLES = (
 def add_commands(commands: Commands) -> None:
     completion = commands.add_parser(
         "completion",
-        help="print what makes a shell complete these commands",
+        help="have a shell complete these commands",
         description=_completion.__doc__,
         examples=_EXAMPLES,
     )

@@ -23,15 +23,11 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    int(Exit.DONE): "done; of check: all is well",
-    int(
-        Exit.FAILED
-    ): "failed: an export or another work was not done, and no file was left; of check: something is wrong",
-    int(
-        Exit.USAGE
-    ): "asked for wrongly: an unknown command, target, format, filter or option, or a wrong value",
-    int(Exit.UNREACHABLE): "the host, the database or the store does not answer; another try may succeed",
-    int(Exit.RUNNING): "the job has not ended within --timeout, and goes on",
+    int(Exit.DONE): "done; check: all is well",
+    int(Exit.FAILED): "failed, and no file was left; check: something is wrong",
+    int(Exit.USAGE): "asked for wrongly: something unknown, or a wrong value",
+    int(Exit.UNREACHABLE): "host, database or store does not answer; another try may succeed",
+    int(Exit.RUNNING): "remote wait: the job has not ended within --timeout",
     128 + signal.SIGHUP: "the terminal was closed (SIGHUP)",
     128 + signal.SIGINT: "interrupted (Ctrl-C, SIGINT)",
     128 + signal.SIGPIPE: "who reads the output has gone away (SIGPIPE)",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from arkham_shard_export.cli.common import (
 from arkham_shard_export.cli.progress import meter
 from arkham_shard_export.cli.requests import add_request, filters_of, options_of
 from arkham_shard_export.cli.tables import size
+from arkham_shard_export.errors import StoreFailed
 
 if TYPE_CHECKING:
     from arkham_shard_export.pipeline import Outcome
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 STANDARD_OUTPUT = "-"
 _EXAMPLES = (
     (
-        "arkham-export export claims --format csv --filter status=disputed -o disputed.csv",
+        "arkham-export export claims --format csv --filter status=disputed -o some.csv",
         "the disputed claims as a table",
     ),
     (
@@ -43,19 +45,19 @@ _EXAMPLES = (
         "without -o the export goes to standard output, whole exports of any size in little memory",
     ),
     (
-        "arkham-export export timeline --format pdf --option group_by=month -o timeline.pdf",
+        "arkham-export export timeline --format pdf --option group_by=month -o all.pdf",
         "a report, the events under their months; arkham-export targets timeline lists the options",
     ),
     (
-        "arkham-export export entities --format xlsx --filter entity_type=PERSON --filter entity_type=ORGANIZATION -o .",
-        "people and organisations as a workbook, in this folder as entities.xlsx",
+        "arkham-export export entities --format xlsx --filter entity_type=PERSON -o .",
+        "people as a workbook, in this folder as entities.xlsx",
     ),
     (
-        "arkham-export export documents --format json --option compression=zstd -o documents.json.zst --json",
-        "compressed on the way; prints the account (records, skips, SHA-256) as JSON",
+        "arkham-export export documents --format json --option compression=gzip -o .",
+        "compressed on the way; with --json the account (records, skips, SHA-256) is printed as JSON",
     ),
     (
-        "arkham-export export graph --format csv --database-url postgresql://reader@db/arkham -o graph.zip",
+        "arkham-export export graph --format csv --database-url postgresql://db/arkham -o .",
         "from PostgreSQL; several tables come as a ZIP",
     ),
 )
@@ -146,14 +148,14 @@ def _check_terminal(format: str, options: dict[str, Any]) -> None:
 def _to_stdout(write: Callable[[Sink], Outcome]) -> _Written:
     from arkham_shard_export.sinks.stream import StreamSink
 
-    outcome = write(StreamSink(sys.stdout.buffer))
-    sys.stdout.buffer.flush()
+    with _telling(STANDARD_OUTPUT, "what went there is no whole export"):
+        outcome = write(StreamSink(sys.stdout.buffer))
+        sys.stdout.buffer.flush()
     return _Written(outcome, None, None)
 
 
 def _to_path(write: Callable[[Sink], Outcome], output: Path, target: str) -> _Written:
     """A file appears whole or not at all; anything else that is there already (a pipe, a device) is written to."""
-    from arkham_shard_export.errors import StoreFailed
     from arkham_shard_export.sinks.file import FileSink
     from arkham_shard_export.sinks.stream import StreamSink
 
@@ -162,20 +164,30 @@ def _to_path(write: Callable[[Sink], Outcome], output: Path, target: str) -> _Wr
     if not folder.is_dir():
         raise CommandFailed(f"There is no folder {folder} to write {output.name} in.")
     if output.exists() and folder != output and not output.is_file():
-        with output.open("wb") as stream:
+        with _telling(given, "what went there is no whole export"), output.open("wb") as stream:
             return _Written(write(StreamSink(stream)), given, None)
+    with _telling(given, "nothing of it was left behind"), FileSink.beside(folder, stem) as sink:
+        outcome = write(sink)
+        file = sink.commit(outcome.file_extension if folder == output else "")
+    return _Written(outcome, given / f"{target}{outcome.file_extension}" if folder == output else given, file)
+
+
+@contextmanager
+def _telling(place: Path | str, left: str) -> Iterator[None]:
+    """Where writing fails, or is stopped: what became of what was written."""
+    shown = "Standard output" if place == STANDARD_OUTPUT else place
     try:
-        with FileSink.beside(folder, stem) as sink:
-            outcome = write(sink)
-            file = sink.commit(outcome.file_extension if folder == output else "")
+        yield
+    except KeyboardInterrupt:
+        tell(f"arkham-export: Stopped; {left}.")
+        raise
+    except BrokenPipeError:
+        raise
     except (StoreFailed, OSError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
         if not isinstance(cause, OSError):
             raise
-        raise CommandFailed(
-            f"{given} cannot be written ({cause.strerror}); nothing of it was left behind."
-        ) from error
-    return _Written(outcome, given / f"{target}{outcome.file_extension}" if folder == output else given, file)
+        raise CommandFailed(f"{shown} cannot be written ({cause.strerror}); {left}.") from error
 
 
 def _tell_account(written: _Written, quiet: bool) -> None:

@@ -17,7 +17,8 @@ from arkham_shard_export.cli.common import (
     add_json,
     add_place,
     add_quiet,
-    check_url,
+    location_of,
+    look_into,
     print_json,
     settings_of_environment,
 )
@@ -56,7 +57,7 @@ def add_commands(commands: Commands) -> None:
         description=run.__doc__,
         examples=_EXAMPLES,
     )
-    actions = jobs.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    actions = jobs.add_commands()
 
     listing = _action(
         actions,
@@ -67,8 +68,8 @@ def add_commands(commands: Commands) -> None:
             ("arkham-export jobs list", f"the newest {LISTED}"),
             ("arkham-export jobs list --status failed --target claims --limit 100", "of these alone"),
             (
-                "arkham-export jobs list --status failed --json | jq -r '.jobs[].id' | xargs arkham-export jobs retry",
-                "all of them once more",
+                "arkham-export jobs list --status failed --json | jq -r '.jobs[].id'",
+                "the ids of those that failed",
             ),
         ),
     )
@@ -131,8 +132,9 @@ def add_commands(commands: Commands) -> None:
 
 def add_job_filters(parser: argparse.ArgumentParser, *, of_host: bool = False) -> None:
     """`of_host`: a host may have more formats and targets than we know of."""
+    statuses = [each.value for each in ExportStatus]
     formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
-    parser.add_argument("--status", choices=[each.value for each in ExportStatus])
+    parser.add_argument("--status", choices=statuses, metavar="STATUS", help=", ".join(statuses))
     for name, valid in (("--format", [*formats]), ("--target", [each.value for each in ExportTarget])):
         parser.add_argument(
             name, metavar=name[2:].upper(), choices=None if of_host else valid, help=", ".join(valid)
@@ -156,9 +158,12 @@ def _action(
 
 def run(options: argparse.Namespace) -> int:
     """Look at export jobs of all tenants, cancel, repeat and remove them, straight on the database, while hosts run or not."""
-    check_url(options.database_url)
     import asyncio
 
+    location = location_of(options)
+    if options.database_url:
+        # A pool of connections takes longer to say that there is none to be had, and does not say why.
+        look_into(location)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     return asyncio.run(_run(options))

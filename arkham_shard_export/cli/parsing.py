@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from arkham_shard_export.cli.common import Example
+from arkham_shard_export.cli.common import Commands, Example
 from arkham_shard_export.cli.exits import Exit
-from arkham_shard_export.errors import InvalidRequest
+from arkham_shard_export.errors import DatabaseGone, InvalidRequest
 
 CLOSE = 0.6
 """How much alike two words are where one is offered for the other, from 0 to 1."""
@@ -22,20 +24,37 @@ class HelpText(argparse.HelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n\n".join(
             paragraph if "\n  " in paragraph else textwrap.fill(" ".join(paragraph.split()), width)
-            for paragraph in textwrap.dedent(text).strip().split("\n\n")
+            for paragraph in text.strip().split("\n\n")
         )
 
 
 class Parser(argparse.ArgumentParser):
     """Options are not abbreviated, so that a new one breaks no script; `examples` are the end of the help."""
 
-    def __init__(self, *, examples: Iterable[Example] = (), epilog: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        description: str | None = None,
+        examples: Iterable[Example] = (),
+        epilog: str = "",
+        **options: Any,
+    ) -> None:
         super().__init__(
             **options,
+            description=inspect.cleandoc(description or ""),
             epilog="\n\n".join(filter(None, (examples_text(examples), epilog))),
             formatter_class=HelpText,
             allow_abbrev=False,
         )
+
+    def add_commands(self) -> Commands:
+        """A place for commands; without any of them the help is shown, as wrong usage."""
+        self.set_defaults(run=self._show_help)
+        return self.add_subparsers(title="commands", metavar="COMMAND")
+
+    def _show_help(self, _options: argparse.Namespace) -> int:
+        self.print_help(sys.stderr)
+        return Exit.USAGE
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -71,12 +90,16 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        sentence = f"{message[:1].upper()}{message[1:].rstrip('.')}."
+        end = "" if message.endswith((".", "?")) else "."
+        sentence = f"{message[:1].upper()}{message[1:]}{end}"
         self.exit(Exit.USAGE, f"{self.prog}: {sentence}\n{self.prog} --help shows examples.\n")
 
 
 def examples_text(examples: Iterable[Example]) -> str:
-    lines = [f"  {command}\n      {told}" for command, told in examples]
+    lines = [
+        f"  {command}\n" + textwrap.fill(told, 78, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        for command, told in examples
+    ]
     return "\n".join(["examples:", *lines]) if lines else ""
 
 
@@ -101,6 +124,10 @@ def sentence_of(error: BaseException) -> str:
             (str(each["field"]), each.get("value"), str(each["message"]), each.get("valid") or ())
             for each in fields
         )
+    reason = str(error.__cause__ or "").strip().partition("\n")[0]
+    if isinstance(error, DatabaseGone) and reason and reason not in str(error):
+        # Who looks at the database may know it; who looks at a job may not.
+        return f"{error} Reason: {reason}."
     return str(error)
 
 

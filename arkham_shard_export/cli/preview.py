@@ -18,7 +18,7 @@ WIDEST = 40
 _EXAMPLES = (
     ("arkham-export preview claims", "the first ten claims, and how many there are"),
     (
-        "arkham-export preview claims --format csv --filter status=disputed --option sort_by=confidence",
+        "arkham-export preview claims --format csv --filter status=disputed",
         "of just the export that the same words would give: how many records, how many bytes",
     ),
     ("arkham-export preview documents --records 1 --json", "one record with all that belongs to it, as JSON"),

@@ -27,7 +27,7 @@ _SERVE_EXAMPLES = (
     ("arkham-export serve --demo", f"a host with a demo case, at http://127.0.0.1:{DEFAULT_PORT}/export"),
     ("arkham-export serve --data /srv/arkham --port 9000", "over the SQLite files in that folder"),
     (
-        "arkham-export serve --database-url postgresql://owner@db/arkham",
+        "arkham-export serve --database-url postgresql://db/arkham",
         "over PostgreSQL; its files are in arkham-data",
     ),
     (
@@ -37,11 +37,11 @@ _SERVE_EXAMPLES = (
 )
 _WORKER_EXAMPLES = (
     (
-        "arkham-export worker --database-url postgresql://owner@db/arkham --concurrency 4",
+        "arkham-export worker --database-url postgresql://db/arkham --concurrency 4",
         "one more process that runs the jobs of the hosts on this database, four at a time",
     ),
     (
-        "ARKHAM_EXPORT_STORE=s3://exports/arkham arkham-export worker --database-url postgresql://owner@db/arkham",
+        "ARKHAM_EXPORT_STORE=s3://exports arkham-export worker --database-url postgresql://db/a",
         "on another machine: the store must be the one of the hosts",
     ),
 )

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 LINE_SECONDS = 5.0
 """Between two lines where there is no terminal."""
+WIDE = 100
+"""Of a terminal, in columns."""
+WRITING = "writing"
+"""The phase that takes most of an export, and goes without saying."""
 
 
 class Meter(Protocol):
@@ -71,33 +75,39 @@ class Lines:
             return
         self._said = now
         share = f" ({done / expected:.0%})" if expected else ""
-        amount = f", {amounts(done, expected, self._unit)}{share}" if done or expected else ""
+        unit = "" if self._unit == "bytes" else f" {self._unit}"
+        amount = f", {amounts(done, expected, self._unit)}{unit}{share}" if done or expected else ""
         remark = f"; {note}" if note else ""
         print(f"{plain(self._title)}: {plain(phase)}{amount}{plain(remark)}", file=self._stream, flush=True)
 
 
 class Bar:
+    """In one line, whatever the width of the terminal; a note stands above it."""
+
     def __init__(self, progress: Progress, title: str, unit: str) -> None:
         self._progress = progress
         self._title = title
         self._unit = unit
-        self._task: TaskID = progress.add_task(plain(title), total=None, amount="", note="")
+        self._note = ""
+        self._task: TaskID = progress.add_task(plain(title), total=None, amount="")
 
     def told(self, phase: str, done: int, expected: int | None, note: str = "") -> None:
+        if note and note != self._note:
+            self._progress.console.print(plain(note), markup=False, highlight=False)
+        self._note = note
         self._progress.update(
             self._task,
-            description=plain(f"{self._title}: {phase}"),
+            description=plain(self._title if phase == WRITING else f"{self._title}: {phase}"),
             completed=done,
             total=expected or None,
             amount=amounts(done, expected, self._unit) if done or expected else "",
-            note=plain(note),
         )
 
 
 def amounts(done: int, expected: int | None, unit: str) -> str:
     if unit == "bytes":
         return f"{size(done)} of {size(expected)}" if expected else size(done)
-    return f"{done:,} of {expected:,} {unit}" if expected else f"{done:,} {unit}"
+    return f"{done:,} of {expected:,}" if expected else f"{done:,}"
 
 
 @contextmanager
@@ -111,13 +121,14 @@ def _bar(unit: str) -> Iterator[Progress]:
         TaskProgressColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class Plain(ProgressColumn):
         """A field of the task as it stands: it is no markup."""
 
         def __init__(self, name: str) -> None:
-            super().__init__()
+            super().__init__(Column(no_wrap=True))
             self._name = name
 
         def render(self, task: Task) -> Text:
@@ -130,14 +141,14 @@ def _bar(unit: str) -> Iterator[Progress]:
                 return Text()
             return Text(f"{size(int(speed)) if unit == 'bytes' else f'{speed:,.0f}'}/s")
 
+    console = Console(stderr=True)
     columns = (
         Plain("description"),
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
+        BarColumn(bar_width=30 if console.width >= WIDE else 12),
+        TaskProgressColumn(table_column=Column(no_wrap=True)),
         Plain("amount"),
-        Rate(),
-        TimeRemainingColumn(compact=True),
-        Plain("note"),
+        Rate(Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         yield progress

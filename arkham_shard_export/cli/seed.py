@@ -13,6 +13,8 @@ from arkham_shard_export.cli.common import (
     add_quiet,
     check_url,
     complete_by,
+    location_of,
+    look_into,
     print_json,
 )
 from arkham_shard_export.cli.progress import meter
@@ -28,7 +30,7 @@ _EXAMPLES = (
     ),
     ("arkham-export serve --data big", "a host over them"),
     (
-        "arkham-export seed --records 1000 --seed 2 --database-url postgresql://owner@db/test",
+        "arkham-export seed --records 1000 --seed 2 --database-url postgresql://db/test",
         "other records, in PostgreSQL",
     ),
 )
@@ -66,6 +68,8 @@ def _seed(options: argparse.Namespace) -> int:
     from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 
     started = time.monotonic()
+    if options.database_url:
+        look_into(location_of(options))
     with meter("seeding", "rows", quiet=options.quiet) as told:
         given = (options.records, options.seed, told.told, options.target)
         try:

@@ -122,7 +122,7 @@ class AsyncExportClient:
 
     async def cancel(self, job_id: str) -> Job:
         """The job as it is then; one that had ended stays as it was."""
-        await self._ask(Ask("DELETE", f"{PREFIX}/jobs/{job_id}"))
+        await self._ask(Ask("DELETE", operations.path_of(job_id)))
         return await self.get(job_id)
 
     async def count(self, status: str = "pending") -> int:

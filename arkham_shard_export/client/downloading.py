@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from arkham_shard_export.client.answers import Job
 from arkham_shard_export.client.errors import DigestMismatch, JobFailed, Unreachable
-from arkham_shard_export.client.operations import PREFIX, get, pauses, refusal, seconds
+from arkham_shard_export.client.operations import get, path_of, pauses, refusal, seconds
 from arkham_shard_export.client.steps import Answer, Ask, Feed, Fetch, Operation, Pause, Work
 
 BLOCK_BYTES = 1 << 20
@@ -144,7 +144,7 @@ class _Fetching:
             headers["Range"] = f"bytes={self.part.size}-"
             if self._sha256 is not None:
                 headers["If-Range"] = f'"{self._sha256}"'
-        return Ask("GET", f"{PREFIX}/jobs/{self._job.id}/download", headers=headers)
+        return Ask("GET", f"{path_of(self._job.id)}/download", headers=headers)
 
     def _begin(self, answer: Answer) -> Feed:
         begins, self._size = _extent(answer)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from arkham_shard_export.client.answers import Job, Page, decode
@@ -96,8 +97,13 @@ def create(
     return decode(answer.body, Job)
 
 
+def path_of(job_id: str) -> str:
+    """Whatever an id is made of, it stays one part of the path."""
+    return f"{PREFIX}/jobs/{quote(job_id, safe='')}"
+
+
 def get(job_id: str, patience_seconds: float) -> Operation[Job]:
-    answer = yield from asked(Ask("GET", f"{PREFIX}/jobs/{job_id}"), patience_seconds)
+    answer = yield from asked(Ask("GET", path_of(job_id)), patience_seconds)
     return decode(answer.body, Job)
 
 
@@ -125,7 +131,7 @@ def wait(
             raise TimeoutError(f"The export {job_id} has not ended within {timeout_seconds:g} seconds.")
         patient = int(min(WAIT_SECONDS, left))
         headers = {"Prefer": f"wait={patient}"}
-        ask = Ask("GET", f"{PREFIX}/jobs/{job_id}", headers=headers, timeout_seconds=patient + 30)
+        ask = Ask("GET", path_of(job_id), headers=headers, timeout_seconds=patient + 30)
         answer = yield from asked(ask, patience_seconds)
         job = decode(answer.body, Job)
         if on_progress is not None and job.progress is not None:
@@ -146,7 +152,7 @@ def _listened(
         reader = EventReader(on_progress)
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = max(0.1, min(LISTEN_SECONDS, deadline - time.monotonic()))
-        ask = Ask("GET", f"{PREFIX}/jobs/{job_id}/events", headers=headers, timeout_seconds=timeout)
+        ask = Ask("GET", f"{path_of(job_id)}/events", headers=headers, timeout_seconds=timeout)
         trouble = ""
         try:
             answer = yield Fetch(ask, reader.begin)

@@ -124,7 +124,7 @@ class ExportClient:
 
     def cancel(self, job_id: str) -> Job:
         """The job as it is then; one that had ended stays as it was."""
-        self._ask(Ask("DELETE", f"{PREFIX}/jobs/{job_id}"))
+        self._ask(Ask("DELETE", operations.path_of(job_id)))
         return self.get(job_id)
 
     def count(self, status: str = "pending") -> int:

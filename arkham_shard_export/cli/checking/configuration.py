@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from arkham_shard_export.cli.checking import Finding, State, problem
-from arkham_shard_export.cli.common import DATA_VARIABLE, DATABASE_VARIABLE, CommandFailed
+from arkham_shard_export.cli.common import DATA_VARIABLE, DATABASE_VARIABLE, DEFAULT_DATA, CommandFailed
 from arkham_shard_export.cli.parsing import did_you_mean
 from arkham_shard_export.cli.remote.hosts import TOKEN_VARIABLE, URL_VARIABLE, address_of
 from arkham_shard_export.settings import Settings
@@ -62,7 +62,7 @@ def _usable(environment: Mapping[str, str]) -> Settings:
 
 def _shown(variable: str, value: object) -> str:
     if value is None or value == ():
-        return "-"
+        return "not set"
     if variable == TOKEN_VARIABLE:
         return f"{len(str(value))} characters, not shown"
     if isinstance(value, tuple):
@@ -83,7 +83,8 @@ def _of_command(variable: str, given: str) -> Finding:
                 without_password(given),
                 source,
             )
-    return Finding(variable, State.OK, without_password(given) or "-", source=source)
+    default = DEFAULT_DATA if variable == DATA_VARIABLE else "not set"
+    return Finding(variable, State.OK, without_password(given) or default, source=source)
 
 
 def without_password(url: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 from arkham_shard_export.cli.checking import Finding, State, problem
+from arkham_shard_export.cli.checking.configuration import without_password
+from arkham_shard_export.cli.parsing import sentence_of
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.queues.schema import SCHEMA
 from arkham_shard_export.jobs.table.migrations import JOBS, SCHEMA_VERSION
 from arkham_shard_export.peers import TABLES
 from arkham_shard_export.ports import system_clock
-from arkham_shard_export.schema import Table
+from arkham_shard_export.schema import Table, Target
 from arkham_shard_export.sources.dialects import PostgresDialect
 from arkham_shard_export.sources.location import Location, SqliteLocation
 from arkham_shard_export.sources.opening import open_snapshot
@@ -26,27 +28,31 @@ def check_database(location: Location) -> Iterator[Finding]:
     try:
         snapshot = open_snapshot(location, system_clock, exact=False)
     except ExportError as error:
-        where = (
-            "check --data and the rights on the files"
+        remedy = (
+            "check --data, and the rights on the files"
             if isinstance(location, SqliteLocation)
             else "check --database-url, and that the server is running"
         )
-        yield problem("reachable", str(error), where)
+        yield problem("reachable", sentence_of(error), remedy, where(location))
         return
     with closing(snapshot):
-        yield _server(snapshot)
+        yield _server(snapshot, location)
         yield _jobs_table(snapshot)
         if isinstance(snapshot.dialect, PostgresDialect):
             yield _queue(snapshot)
         yield from _peers(snapshot)
 
 
-def _server(snapshot: Snapshot) -> Finding:
+def _server(snapshot: Snapshot, location: Location) -> Finding:
     if isinstance(snapshot.dialect, PostgresDialect):
         ((version,),) = snapshot.fetch("SELECT current_setting('server_version')")
-        return Finding("reachable", State.OK, f"PostgreSQL {version}")
+        return Finding("reachable", State.OK, f"PostgreSQL {version}, {where(location)}")
     ((version,),) = snapshot.fetch("SELECT sqlite_version()")
-    return Finding("reachable", State.OK, f"SQLite {version}")
+    return Finding("reachable", State.OK, f"SQLite {version}, {where(location)}")
+
+
+def where(location: Location) -> str:
+    return location.path if isinstance(location, SqliteLocation) else without_password(location.url)
 
 
 def _jobs_table(snapshot: Snapshot) -> Finding:
@@ -98,22 +104,34 @@ def _queue(snapshot: Snapshot) -> Finding:
 
 def _peers(snapshot: Snapshot) -> Iterator[Finding]:
     there = {table for table in TABLES if snapshot.catalog(table) is not None}
+    told: set[Table] = set()
     for target in TARGETS.values():
-        tables = [
-            *(each.table for each in target.sets),
-            *(relation.table for each in target.sets for relation in each.relations),
-        ]
-        missing = [table.qualified for table in dict.fromkeys(tables) if table not in there]
-        name = f"tables of {target.name}"
-        if not missing:
-            yield Finding(name, State.OK, f"all {len(dict.fromkeys(tables))}")
-            continue
-        empty = all(each.table not in there for each in target.sets)
-        yield Finding(
-            name,
-            State.ABSENT,
-            f"{len(dict.fromkeys(tables)) - len(missing)} of {len(dict.fromkeys(tables))}",
-            f"Not there: {', '.join(missing)}. "
-            + ("The target has no records." if empty else "What they would hold is not in exports."),
-            "install the shard that keeps them, if its records are wanted",
+        tables = tables_of(target)
+        told |= {*tables}
+        yield _tables(
+            f"tables of {target.name}", tables, there, all(each.table not in there for each in target.sets)
         )
+    if others := [table for table in TABLES if table not in told]:
+        yield _tables("other tables", others, there, False)
+
+
+def tables_of(target: Target) -> list[Table]:
+    """Those that its declaration names."""
+    tables = [each.table for each in target.sets]
+    tables += [each.parent.table for each in target.sets if each.parent is not None]
+    tables += [relation.table for each in target.sets for relation in each.relations]
+    return list(dict.fromkeys(tables))
+
+
+def _tables(name: str, tables: list[Table], there: Collection[Table], empty: bool) -> Finding:
+    missing = [table.qualified for table in tables if table not in there]
+    if not missing:
+        return Finding(name, State.OK, f"all {len(tables)}")
+    means = "The target has no records." if empty else "What they would hold is in no export."
+    return Finding(
+        name,
+        State.ABSENT,
+        f"{len(tables) - len(missing)} of {len(tables)}",
+        f"Not there: {', '.join(missing)}. {means}",
+        "install the shard that keeps them, if its records are wanted",
+    )

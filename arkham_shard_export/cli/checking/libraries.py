@@ -19,7 +19,9 @@ WHAT_FOR = {
     "client": "arkham-export remote, and the Python client",
     "cli": "progress bars and shell completion",
 }
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*;.*\bextra\s*==\s*['\"]([a-z0-9]+)['\"]")
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]+)\])?[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[a-z0-9-]+)['\"]"
+)
 
 
 def check_libraries(settings: Settings | None, database_url: str | None) -> Iterator[Finding]:
@@ -28,9 +30,9 @@ def check_libraries(settings: Settings | None, database_url: str | None) -> Iter
         "postgres": database_url is not None,
         "s3": settings is not None and isinstance(settings.store, S3Location),
     }
-    for extra, names in extras().items():
-        if extra not in WHAT_FOR:
-            continue
+    brought = extras(DISTRIBUTION)
+    for extra in WHAT_FOR:
+        names = brought.get(extra, [])
         versions = {name: _version(name) for name in names}
         missing = [name for name, version in versions.items() if version is None]
         value = ", ".join(f"{name} {version}" for name, version in versions.items() if version is not None)
@@ -46,17 +48,21 @@ def check_libraries(settings: Settings | None, database_url: str | None) -> Iter
         )
 
 
-def extras() -> dict[str, list[str]]:
-    """The distributions of each extra, as this package declares them."""
+def extras(distribution: str) -> dict[str, list[str]]:
+    """The distributions that each extra of an installed one brings, as it declares them."""
     found: dict[str, list[str]] = {}
     try:
-        requirements = metadata.requires(DISTRIBUTION) or []
+        requirements = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:
         requirements = []
-    for each in requirements:
-        match = _REQUIREMENT.match(each)
-        if match is not None and match[1] not in found.setdefault(match[2], []):
-            found[match[2]].append(match[1])
+    for match in filter(None, map(_REQUIREMENT.match, requirements)):
+        names = found.setdefault(match["extra"], [])
+        wanted = [match["name"]]
+        if match["extras"] and match["name"] != distribution:
+            further = extras(match["name"])
+            for extra in match["extras"].split(","):
+                wanted += further.get(extra.strip(), ())
+        names += [name for name in wanted if name not in names]
     return found
 
 

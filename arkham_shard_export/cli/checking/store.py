@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from arkham_shard_export.cli.checking import Finding, State, problem
@@ -106,10 +106,10 @@ async def _quota(files: FileStore, settings: Settings) -> Finding:
 
 def _ours(known: str | None, database: Location) -> Finding:
     """Hosts record in the database which store they use."""
-    with closing(open_snapshot(database, system_clock, exact=False)) as snapshot:
-        if snapshot.catalog(FACTS) is None:
-            rows = []
-        else:
+    rows = []
+    # That the database does not answer is told elsewhere.
+    with suppress(ExportError), closing(open_snapshot(database, system_clock, exact=False)) as snapshot:
+        if snapshot.catalog(FACTS) is not None:
             rows = snapshot.fetch("SELECT value FROM arkham_export_facts WHERE name = ?", [STORE])
     if not rows:
         return Finding("of the hosts", State.OK, "no host has recorded a store yet")

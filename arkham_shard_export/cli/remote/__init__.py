@@ -28,11 +28,11 @@ def add_commands(commands: Commands) -> None:
     remote = commands.add_parser(
         "remote",
         help="exports from a running host",
-        description=__doc__.partition("`: ")[2],
+        description="Exports from a running host, by its REST routes.",
         examples=_EXAMPLES,
     )
     add_host(remote)
-    actions = remote.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    actions = remote.add_commands()
 
     creating = _action(
         actions,
@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
         "make a job, and print its id",
         (
             (
-                "arkham-export remote create timeline --format docx --option group_by=month",
+                "arkham-export remote create timeline --format docx",
                 "prints the job's id",
             ),
             (
@@ -65,7 +65,7 @@ def add_commands(commands: Commands) -> None:
                 "into a folder, under the host's name for it",
             ),
             (
-                "arkham-export remote export claims --format json -o - | jq '.records | length'",
+                "arkham-export remote export claims --format json -o - | jq .record_count",
                 "verified, then into a pipe",
             ),
         ),
@@ -139,7 +139,7 @@ def add_commands(commands: Commands) -> None:
     cancelling.add_argument("id", nargs="+", help="as for show")
 
     for name, work, told in (
-        ("formats", looking.formats, "as what the host can export"),
+        ("formats", looking.formats, "the formats, and which the host has"),
         ("targets", looking.targets, "what the host can export, with its records"),
     ):
         singular = name[:-1]

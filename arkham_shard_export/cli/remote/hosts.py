@@ -28,20 +28,21 @@ SEARCHED = 1000
 
 def add_host(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     """`again`: the options may also be given here, after they could have been given before."""
+    group = parser.add_argument_group("the host")
     missing: dict[str, Any] = {"default": argparse.SUPPRESS} if again else {}
-    parser.add_argument(
+    group.add_argument(
         "--url",
         metavar="URL",
         help=f"the host, such as http://127.0.0.1:8100 (default: ${URL_VARIABLE})",
         **(missing or {"default": os.environ.get(URL_VARIABLE)}),
     )
-    parser.add_argument(
+    group.add_argument(
         "--token",
         metavar="TOKEN",
         help=f"for a host that asks for one; rather set ${TOKEN_VARIABLE}, which nobody else on this machine can read",
         **(missing or {"default": os.environ.get(TOKEN_VARIABLE)}),
     )
-    parser.add_argument(
+    group.add_argument(
         "--patience",
         type=_patience,
         metavar="SECONDS",
@@ -66,6 +67,7 @@ def client_of(
         raise WrongUsage(
             f"The token must be letters, digits and signs of ASCII; look at --token and ${TOKEN_VARIABLE}."
         )
+    on_trouble = on_trouble or _told_once(patience)
     with ExportClient(url, token=token, patience_seconds=patience, on_trouble=on_trouble) as client:
         try:
             yield client
@@ -113,8 +115,15 @@ def find(client: ExportClient, given: str) -> Job:
     return found[0]
 
 
-def tell_trouble(trouble: str) -> None:
-    tell(f"arkham-export: {trouble} Trying again.")
+def _told_once(patience_seconds: float) -> Callable[[str], None]:
+    told: set[str] = set()
+
+    def tell_trouble(trouble: str) -> None:
+        if trouble not in told:
+            told.add(trouble)
+            tell(f"arkham-export: {trouble} Trying again for {patience_seconds:g} seconds.")
+
+    return tell_trouble
 
 
 def _patience(text: str) -> float:

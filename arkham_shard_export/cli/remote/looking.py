@@ -12,7 +12,7 @@ from arkham_shard_export.cli.common import WrongUsage, print_json
 from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.parsing import did_you_mean
 from arkham_shard_export.cli.preview import show_preview
-from arkham_shard_export.cli.remote.hosts import SHORT_PATIENCE_SECONDS, client_of, find, tell_trouble
+from arkham_shard_export.cli.remote.hosts import SHORT_PATIENCE_SECONDS, client_of, find
 from arkham_shard_export.cli.requests import filters_of, options_of
 from arkham_shard_export.cli.showing import fields_of, show_job, show_jobs
 from arkham_shard_export.cli.tables import plain
@@ -20,7 +20,7 @@ from arkham_shard_export.cli.tables import plain
 
 def jobs(options: argparse.Namespace) -> int:
     chosen = {name: getattr(options, name) for name in ("status", "format", "target")}
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         jobs = list(islice(client.jobs(**chosen), options.limit + 1))
     shown = jobs[: options.limit]
     if options.json:
@@ -35,7 +35,7 @@ def jobs(options: argparse.Namespace) -> int:
 
 
 def show(options: argparse.Namespace) -> int:
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         job = find(client, options.id)
     if options.json:
         print_json(fields_of(job))
@@ -50,7 +50,7 @@ def show(options: argparse.Namespace) -> int:
 
 def cancel(options: argparse.Namespace) -> int:
     told, code = [], Exit.DONE
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         found = {job.id: job for job in [find(client, each) for each in options.id]}
         for before in found.values():
             job = client.cancel(before.id)
@@ -67,7 +67,7 @@ def cancel(options: argparse.Namespace) -> int:
 
 
 def formats(options: argparse.Namespace) -> int:
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         infos = client.formats()
     _check_name("format", options.format, [each.format for each in infos])
     show_formats(infos, options.format, options.json)
@@ -75,7 +75,7 @@ def formats(options: argparse.Namespace) -> int:
 
 
 def targets(options: argparse.Namespace) -> int:
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         infos = client.targets()
     _check_name("target", options.target, [each.target for each in infos])
     show_targets(infos, options.target, options.json)
@@ -83,7 +83,7 @@ def targets(options: argparse.Namespace) -> int:
 
 
 def preview(options: argparse.Namespace) -> int:
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         found = client.preview(
             options.target,
             options.format,

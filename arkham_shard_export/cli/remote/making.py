@@ -19,7 +19,6 @@ from arkham_shard_export.cli.remote.hosts import (
     SHORT_PATIENCE_SECONDS,
     client_of,
     find,
-    tell_trouble,
 )
 from arkham_shard_export.cli.requests import filters_of, options_of
 from arkham_shard_export.cli.showing import fields_of
@@ -32,7 +31,7 @@ STANDARD_OUTPUT = "-"
 
 
 def create(options: argparse.Namespace) -> int:
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         job = _made(client, options)
     if options.json:
         print_json(fields_of(job))
@@ -65,7 +64,7 @@ def wait(options: argparse.Namespace) -> int:
 
 def download(options: argparse.Namespace) -> int:
     _check_output(options)
-    with client_of(options, SHORT_PATIENCE_SECONDS, tell_trouble) as client:
+    with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         job = find(client, options.id)
     return _fetched(job, options)
 

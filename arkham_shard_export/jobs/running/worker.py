@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import resource
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -31,6 +32,8 @@ def main(memory_mib: int) -> None:
 
     Neither this process nor one that it starts can have more than `memory_mib` of memory of its own.
     """
+    # Ctrl-C goes to all processes of a terminal: the host decides what becomes of a running export.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(NICENESS)
     with suppress(OSError, ValueError):
