@@ -110,7 +110,7 @@ def test_the_page_is_open_and_holds_no_data(closed: RunningHost) -> None:
             "/api/export/ui",
             "/api/export/ui/jobs",
             "/api/export/ui/assets/app.js",
-            "/api/export/ui/assets/style.css",
+            "/api/export/ui/assets/base.css",
             "/openapi.json",
         ):
             answer = client.get(path, follow_redirects=True)

@@ -45,17 +45,17 @@ def test_with_a_token_the_page_asks_for_it_and_downloads_by_a_signed_link(page: 
     with standalone(tmp_path / "data", demo=True, token=TOKEN) as host:
         host.client.headers["Authorization"] = f"Bearer {TOKEN}"
         job, whole = host.export("claims", "csv")
-        page.goto(url(host, "/export"))
+        page.goto(url(host, "/export/jobs"))
         expect(page.locator("#door")).to_be_visible()
-        expect(page.locator("#all")).to_be_hidden()
+        expect(page.locator("main")).to_be_hidden()
         page.locator("#token").fill("not the token at all")
         page.locator("#door button").click()
         expect(page.locator("#wrong")).to_be_visible()
         page.locator("#token").fill(TOKEN)
         page.locator("#door button").click()
-        expect(page.locator("#all")).to_be_visible()
+        expect(page.locator("main")).to_be_visible()
         with page.expect_download() as arriving:
-            page.get_by_role("link", name="Download").first.click()
+            page.get_by_role("button", name="Download").first.click()
         saved = tmp_path / "saved"
         arriving.value.save_as(saved)
         assert "signature=" in arriving.value.url
