@@ -41,12 +41,16 @@ class ExportTarget(StrEnum):
 
 @dataclass(slots=True)
 class ExportOptions:
-    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC)."""
+    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC).
+
+    `date_range` (`last_7_days`) becomes the two dates when a job is made.
+    """
 
     include_metadata: bool = True
     include_relationships: bool = True
     date_range_start: str | None = None
     date_range_end: str | None = None
+    date_range: str | None = None
     entity_types: list[str] | None = None
     flatten: bool = False
     max_records: int | None = None

@@ -68,6 +68,7 @@ JOB: dict[str, Any] = {
         "include_relationships": True,
         "date_range_start": None,
         "date_range_end": None,
+        "date_range": None,
         "entity_types": None,
         "flatten": False,
         "max_records": None,

@@ -24,6 +24,7 @@ from arkham_shard_export.pipeline.request import (
     COMPRESSION_CHOICES,
     GROUPINGS,
 )
+from arkham_shard_export.relative_dates import PATTERN
 from arkham_shard_export.targets import TARGETS
 
 JsonSchema = dict[str, Any]
@@ -69,6 +70,7 @@ def _options_schema() -> JsonSchema:
     }
     properties["date_range_start"] |= moment
     properties["date_range_end"] |= moment
+    properties["date_range"] |= {"anyOf": [{"type": "string", "pattern": f"^{PATTERN}$"}, nothing]}
     types = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*ENTITY_TYPES]}}
     properties["entity_types"] |= {"anyOf": [types, nothing]}
     properties["max_records"] |= {

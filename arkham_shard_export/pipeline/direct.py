@@ -34,7 +34,7 @@ def export_directly(
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
-        request = check_request(format, chosen, filters, options, database=database)
+        request = check_request(format, chosen, filters, options, database=database, now=clock())
     adjustments = Adjustments()
     with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
         return export(request, source, sink, exported_at=clock(), adjustments=adjustments)
