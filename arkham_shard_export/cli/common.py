@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,3 +58,18 @@ def check_url(url: str | None) -> None:
         )
     require("psycopg", "postgres")
     require("psycopg_pool", "postgres")
+
+
+def pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
+    """`name=value` words; a value that is JSON (true, 10, null, a list) is read as such."""
+    pairs: dict[str, Any] = {}
+    for word in words:
+        name, separator, text = word.partition("=")
+        if not separator:
+            raise CommandFailed(f"{flag} {word!r} must be NAME=VALUE.")
+        value: Any = text
+        if flag == "--option" or text.startswith("["):
+            with contextlib.suppress(ValueError):
+                value = json.loads(text)
+        pairs[name] = value
+    return pairs

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from arkham_shard_export.cli.common import CommandFailed, Commands, add_place, check_url
+from arkham_shard_export.cli.common import CommandFailed, Commands, WrongUsage, add_place, check_url, pairs
+from arkham_shard_export.cli.templates import expanded
 from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.models import JobRequest
 from arkham_shard_export.pipeline import Outcome
 from arkham_shard_export.pipeline.direct import export_directly
 from arkham_shard_export.ports import Sink
@@ -44,8 +43,12 @@ def add_commands(commands: Commands) -> None:
     export = commands.add_parser(
         "export", help="write one export, without a server", description=_export.__doc__
     )
-    export.add_argument("target", help="documents, entities, claims, timeline, graph or matrix")
-    export.add_argument("--format", required=True, help=", ".join(FORMATS))
+    export.add_argument("target", nargs="?", help="documents, entities, claims, timeline, graph or matrix")
+    export.add_argument("--format", help=", ".join(FORMATS))
+    export.add_argument(
+        "--template", metavar="NAME", help="a template by name or id; what is given besides overrides it"
+    )
+    export.add_argument("--template-version", type=int, metavar="N", help="default: the newest")
     export.add_argument("--filter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     export.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     export.add_argument("-o", "--output", default="-", help="file to write; - is standard output (default)")
@@ -91,12 +94,13 @@ def _export(options: argparse.Namespace) -> int:
         if not main_file.exists():
             raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
         location = SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
+    asked = _asked(options)
     write = partial(
         export_directly,
-        options.format,
-        options.target,
-        _pairs(options.filter, "--filter"),
-        _pairs(options.option, "--option"),
+        asked.format,
+        asked.target,
+        asked.filters,
+        asked.options,
         location,
         processes=Settings.from_environment().processes,
     )
@@ -121,6 +125,20 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _asked(options: argparse.Namespace) -> JobRequest:
+    asked = JobRequest(
+        options.format,
+        options.target,
+        pairs(options.filter, "--filter"),
+        pairs(options.option, "--option"),
+    )
+    if options.template is not None:
+        return expanded(options.template, options.template_version, asked, options)
+    if options.target is None or options.format is None:
+        raise WrongUsage("An export needs a TARGET and a --format, or a --template.")
+    return asked
+
+
 def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
     """A file appears whole or not at all; anything else that is there already (a pipe, a device) is written to."""
     output = output.resolve()
@@ -133,18 +151,3 @@ def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
         outcome = write(sink)
         sink.commit("")
     return outcome
-
-
-def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
-    """`name=value` words; a value that is JSON (true, 10, null, a list) is read as such."""
-    pairs: dict[str, Any] = {}
-    for word in words:
-        name, separator, text = word.partition("=")
-        if not separator:
-            raise CommandFailed(f"{flag} {word!r} must be NAME=VALUE.")
-        value: Any = text
-        if flag == "--option" or text.startswith("["):
-            with contextlib.suppress(ValueError):
-                value = json.loads(text)
-        pairs[name] = value
-    return pairs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.pipeline.export import Outcome, export
@@ -17,17 +16,17 @@ from arkham_shard_export.targets import TARGETS
 
 
 def export_directly(
-    format: str,
-    target: str,
-    filters: dict[str, Any],
-    options: dict[str, Any],
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
     location: Location,
     sink: Sink,
     clock: Clock = system_clock,
     processes: int = 1,
 ) -> Outcome:
     """Check the request and write the export to `sink`; after an error, what the sink has must not be used."""
-    if target not in TARGETS:
+    if not isinstance(target, str) or target not in TARGETS:
         problem = FieldProblem("target", target, f"Target {target!r} is not available.", tuple(TARGETS))
         raise InvalidRequest([problem])
     chosen = TARGETS[target]
