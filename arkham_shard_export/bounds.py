@@ -11,3 +11,10 @@ MAX_TEXT_LENGTH = 1000
 MAX_RECORDS = 2**63 - 1
 MAX_JOB_ID_LENGTH = 128
 MAX_PREVIEW_RECORDS = 100
+MAX_TEMPLATE_NAME = 100
+MAX_TEMPLATE_BYTES = 1 << 20
+"""Of filters and options as JSON."""
+MAX_TEMPLATES = 1000
+"""That one user of a tenant keeps."""
+MAX_TEMPLATE_VERSIONS = 200
+"""All are kept; a template that has so many takes no more."""

@@ -3,12 +3,13 @@
 ExportError
 ├── InvalidRequest          the request names something unknown, wrong or unsupported
 ├── JobNotFound             no such job for this caller
-├── NotAllowed              the caller may not see this
+├── TemplateNotFound        no such template for this caller
+├── NotAllowed              the caller may not see or change this
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
 ├── FileMissing             a completed job whose file is gone
 ├── KeyInUse                another request with this idempotency key is being accepted
-├── PreconditionFailed      the file is not the one that was asked for
+├── PreconditionFailed      the file or template is not the one that was asked for
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
 ├── TooManyListeners        as many listeners follow jobs as one process serves
 ├── TooManyRequests         a user or a tenant asks more often, or has more streams open, than is allowed
@@ -55,6 +56,7 @@ __all__ = [
     "SourceRefused",
     "StoreFailed",
     "StoreFull",
+    "TemplateNotFound",
     "TooManyJobs",
     "TooManyListeners",
     "TooManyRequests",
@@ -102,8 +104,18 @@ class JobNotFound(ExportError):
         super().__init__("There is no export job with this id. GET /api/export/jobs lists the jobs.")
 
 
+class TemplateNotFound(ExportError):
+    """No template of this name or id, or no such version of it, is visible to the caller."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(
+            reason
+            or "There is no template with this name or id. GET /api/export/templates lists the templates."
+        )
+
+
 class NotAllowed(ExportError):
-    """The caller may not see what is over all tenants and users."""
+    """The caller may not see what is over all tenants and users, or change what is another's."""
 
 
 class JobNotCompleted(ExportError):
@@ -128,7 +140,7 @@ class KeyInUse(ExportError):
 
 
 class PreconditionFailed(ExportError):
-    """The file is another, or newer, than the one that the request is about."""
+    """The file or template is another, or newer, than the one that the request is about."""
 
 
 class TooManyJobs(ExportError):

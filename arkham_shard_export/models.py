@@ -41,12 +41,16 @@ class ExportTarget(StrEnum):
 
 @dataclass(slots=True)
 class ExportOptions:
-    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC)."""
+    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC).
+
+    `date_range` (`last_7_days`) becomes the two dates when a job is made.
+    """
 
     include_metadata: bool = True
     include_relationships: bool = True
     date_range_start: str | None = None
     date_range_end: str | None = None
+    date_range: str | None = None
     entity_types: list[str] | None = None
     flatten: bool = False
     max_records: int | None = None
@@ -68,6 +72,50 @@ class JobRequest:
     filters: object = None
     options: object = None
     retention_hours: object = None
+    template: object = None
+    """A name or an id, or `{"template", "version"}`. What the request gives itself overrides it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRequest:
+    """A template that somebody wants to be saved, as a body carries it: nothing of it has been checked."""
+
+    name: object = None
+    target: object = None
+    format: object = None
+    description: object = ""
+    filters: object = None
+    options: object = None
+    retention_hours: object = None
+    shared: object = True
+
+
+@dataclass(slots=True)
+class TemplateSummary:
+    """A named export in one of its versions. `created_by` owns it; `shared`: all of the tenant may use it. A built-in one
+    comes with the program, belongs to nobody and has no times."""
+
+    id: str
+    name: str
+    description: str
+    target: str
+    format: str
+    retention_hours: float | None
+    shared: bool
+    created_by: str
+    version: int
+    created_at: datetime | None
+    updated_at: datetime | None
+    updated_by: str
+    built_in: bool
+
+
+@dataclass(slots=True)
+class ExportTemplate(TemplateSummary):
+    """A template as a whole: filters and options as they were given, for whom it does not give others."""
+
+    filters: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from arkham_shard_export.errors import (
     JobNotCompleted,
     JobNotFound,
     ServiceUnavailable,
+    TemplateNotFound,
 )
 from arkham_shard_export.host import Host, server_is_stopping
 from arkham_shard_export.jobs.filestores import open_store
@@ -30,9 +31,12 @@ from arkham_shard_export.models import (
     ExportOptions,
     ExportStatistics,
     ExportStatus,
+    ExportTemplate,
     FormatInfo,
     JobRequest,
     TargetInfo,
+    TemplateRequest,
+    TemplateSummary,
 )
 from arkham_shard_export.ports import steady_seconds, system_clock
 from arkham_shard_export.schema import Target
@@ -218,17 +222,23 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
 
     async def create_export_job(
         self,
-        format: str,
-        target: str,
+        format: str | None = None,
+        target: str | None = None,
         filters: dict[str, Any] | None = None,
         options: ExportOptions | dict[str, Any] | None = None,
         created_by: str = "system",
         retention_hours: float | None = None,
+        template: str | dict[str, Any] | None = None,
     ) -> ExportJob:
-        """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
+        """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported.
+
+        `template` is a name, an id, or `{"template", "version"}`; whatever else is given overrides it.
+        """
         service = await self.service()
-        asked = JobRequest(format, target, filters, options, retention_hours)
-        return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
+        asked = JobRequest(format, target, filters, options, retention_hours, template)
+        return await service.create(
+            asked, created_by=created_by, tenant_id=self._tenant_id(), scope=self.scope()
+        )
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:
         service = await self.service()
@@ -264,6 +274,43 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         except (JobNotFound, JobNotCompleted, FileExpired, FileMissing):
             return None
         return job.download_url
+
+    async def list_templates(self, limit: int = 100, offset: int = 0) -> list[TemplateSummary]:
+        """By name; those that come with the program last."""
+        templates, _ = await (await self.service()).templates.page(self.scope(), limit, offset)
+        return templates
+
+    async def get_template(self, template: str) -> ExportTemplate | None:
+        """By id or name."""
+        try:
+            return await (await self.service()).templates.get(template, self.scope())
+        except TemplateNotFound:
+            return None
+
+    async def save_template(
+        self,
+        name: str,
+        format: str,
+        target: str,
+        filters: dict[str, Any] | None = None,
+        options: ExportOptions | dict[str, Any] | None = None,
+        *,
+        description: str = "",
+        retention_hours: float | None = None,
+        shared: bool = True,
+        created_by: str = "system",
+    ) -> ExportTemplate:
+        """A new template, or the next version of the one of this name. InvalidRequest as for a job."""
+        asked = TemplateRequest(name, target, format, description, filters, options, retention_hours, shared)
+        return await (await self.service()).templates.save(asked, self.scope(), created_by)
+
+    async def delete_template(self, template: str, deleted_by: str = "system") -> bool:
+        """Whether there was one; jobs that were made of it keep what they do."""
+        try:
+            await (await self.service()).templates.delete(template, self.scope(), deleted_by)
+        except TemplateNotFound:
+            return False
+        return True
 
     async def get_statistics(self) -> ExportStatistics:
         return await (await self.service()).statistics(self.scope())

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from arkham_shard_export.models import ExportJobAnswer
+from arkham_shard_export.models import ExportJobAnswer, TemplateSummary
 
 
 class Count(BaseModel):
@@ -23,6 +23,21 @@ class JobPage(BaseModel):
     total: int
     limit: int
     offset: int
+
+
+class TemplatePage(BaseModel):
+    """Templates by name, without their filters and options; `total` counts all."""
+
+    templates: list[TemplateSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+class VersionPage(BaseModel):
+    """The versions of a template, newest first, without their filters and options."""
+
+    versions: list[TemplateSummary]
 
 
 class LinkAnswer(BaseModel):
@@ -68,6 +83,7 @@ JOB: dict[str, Any] = {
         "include_relationships": True,
         "date_range_start": None,
         "date_range_end": None,
+        "date_range": None,
         "entity_types": None,
         "flatten": False,
         "max_records": None,
@@ -85,7 +101,33 @@ JOB: dict[str, Any] = {
     "progress": None,
     "metadata": {"sha256": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3"},
 }
+_SUMMARY: dict[str, Any] = {
+    "id": "6b6f2a51-8c58-4d0b-9b5a-0d6a3b1f7c22",
+    "name": "Disputed claims of the week",
+    "description": "For the conference on Monday.",
+    "target": "claims",
+    "format": "xlsx",
+    "retention_hours": 168.0,
+    "shared": True,
+    "created_by": "ann",
+    "version": 3,
+    "created_at": "2026-11-02T08:00:00.120000+00:00",
+    "updated_at": "2026-11-23T08:00:00.120000+00:00",
+    "updated_by": "ann",
+    "built_in": False,
+}
+TEMPLATE: dict[str, Any] = {
+    **_SUMMARY,
+    "filters": {"status": "disputed"},
+    "options": {"date_range": "last_7_days", "sort_by": "created_at"},
+}
 EXAMPLES: dict[str, Any] = {
+    "list_templates": {"templates": [_SUMMARY], "total": 1, "limit": 100, "offset": 0},
+    "create_template": {**TEMPLATE, "version": 1},
+    "get_template": TEMPLATE,
+    "replace_template": TEMPLATE,
+    "list_template_versions": {"versions": [_SUMMARY, {**_SUMMARY, "version": 2}]},
+    "get_template_version": {**TEMPLATE, "version": 2},
     "count_jobs": {"count": 3},
     "list_jobs": {"jobs": [JOB], "total": 1, "limit": 50, "offset": 0},
     "create_job": {
@@ -149,6 +191,14 @@ EXAMPLES: dict[str, Any] = {
         }
     ],
     "preview": {
+        "format": "json",
+        "target": "claims",
+        "estimated_record_count": 140,
+        "preview_records": [{"id": "c-1", "text": "The transfer was made in May.", "status": "verified"}],
+        "estimated_file_size_bytes": 90_120,
+        "estimated_seconds": 0.8,
+    },
+    "preview_template": {
         "format": "json",
         "target": "claims",
         "estimated_record_count": 140,

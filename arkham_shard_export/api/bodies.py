@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from arkham_shard_export.bounds import (
     MAX_FILTER_VALUES,
@@ -14,16 +24,18 @@ from arkham_shard_export.bounds import (
     MAX_NAMES,
     MAX_PREVIEW_RECORDS,
     MAX_RECORDS,
+    MAX_TEMPLATE_NAME,
     MAX_TEXT_LENGTH,
 )
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
-from arkham_shard_export.models import ExportOptions, ExportTarget, JobRequest
+from arkham_shard_export.models import ExportOptions, ExportTarget, JobRequest, TemplateRequest
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.pipeline.request import (
     COMPRESSION_CHOICES,
     GROUPINGS,
 )
+from arkham_shard_export.relative_dates import PATTERN
 from arkham_shard_export.targets import TARGETS
 
 JsonSchema = dict[str, Any]
@@ -69,6 +81,7 @@ def _options_schema() -> JsonSchema:
     }
     properties["date_range_start"] |= moment
     properties["date_range_end"] |= moment
+    properties["date_range"] |= {"anyOf": [{"type": "string", "pattern": f"^{PATTERN}$"}, nothing]}
     types = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*ENTITY_TYPES]}}
     properties["entity_types"] |= {"anyOf": [types, nothing]}
     properties["max_records"] |= {
@@ -85,6 +98,15 @@ def _options_schema() -> JsonSchema:
         "description": schema["description"],
     }
 
+
+_NAME: JsonSchema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_TEMPLATE_NAME,
+    "pattern": r"^[^\u0000-\u001f/\\<>{}%$\"`|*?~^=]+$",
+    "description": "Letters, digits, spaces and some marks; another one's in the tenant, in whatever case, is refused.",
+}
+_DESCRIPTION: JsonSchema = {"type": "string", "maxLength": MAX_TEXT_LENGTH, "default": ""}
 
 # A text that is never ended is matched too, so that each byte is looked at once.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -103,22 +125,76 @@ def check_depth(body: bytes) -> None:
             raise InvalidRequest([FieldProblem("body", None, message)])
 
 
+def _of_few_names(body: Any) -> Any:
+    if isinstance(body, dict) and len(body) > MAX_NAMES:
+        raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
+    return body
+
+
+_Format = Annotated[str, WithJsonSchema(text_schema("Format", *FORMATS))]
+_Target = Annotated[str, WithJsonSchema(text_schema("Target", *ExportTarget))]
+_Filters = Annotated[dict[str, Any] | None, WithJsonSchema(_filters_schema())]
+_Options = Annotated[dict[str, Any] | None, WithJsonSchema(_options_schema())]
+_REFERENCE: JsonSchema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": MAX_TEMPLATE_NAME},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["template"],
+            "properties": {
+                "template": {"type": "string", "minLength": 1, "maxLength": MAX_TEMPLATE_NAME},
+                "version": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+            },
+        },
+        {"type": "null"},
+    ],
+    "description": "A template by name or id, or one of its versions. What the request gives itself overrides it; "
+    "without a template format and target are needed.",
+}
+
+
 class JobBody(BaseModel):
-    """What to export, as what, and how."""
+    """What to export, as what, and how: in full, or as a template and what is to be otherwise."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    format: Annotated[str, WithJsonSchema(text_schema("Format", *FORMATS))]
-    target: Annotated[str, WithJsonSchema(text_schema("Target", *ExportTarget))]
-    filters: Annotated[dict[str, Any] | None, WithJsonSchema(_filters_schema())] = None
-    options: Annotated[dict[str, Any] | None, WithJsonSchema(_options_schema())] = None
+    format: _Format = Field(default_factory=str)
+    target: _Target = Field(default_factory=str)
+    filters: _Filters = None
+    options: _Options = None
+    template: Annotated[Any, WithJsonSchema(_REFERENCE)] = None
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _few_names(cls, body: Any) -> Any:
-        if isinstance(body, dict) and len(body) > MAX_NAMES:
-            raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
-        return body
+    def _whole(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """What is missing is told together with what else is wrong."""
+        problems: list[InitErrorDetails] = []
+        if isinstance(body, dict) and body.get("template") is None:
+            problems += [
+                InitErrorDetails(type="missing", loc=(name,), input=body)
+                for name in ("format", "target")
+                if name not in body
+            ]
+        made = None
+        try:
+            made = validate(_of_few_names(body))
+        except ValidationError as error:
+            problems += [
+                InitErrorDetails(
+                    type=PydanticCustomError(each["type"], each["msg"].replace("{", "{{"), each.get("ctx")),
+                    loc=each["loc"],
+                    input=each["input"],
+                )
+                for each in error.errors(include_url=False)
+            ]
+        if problems or made is None:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return made
+
+    def asked(self) -> JobRequest:
+        given = {name: getattr(self, name) for name in ("format", "target") if name in self.model_fields_set}
+        return JobRequest(filters=self.filters, options=self.options, template=self.template, **given)
 
 
 class NewJobBody(JobBody):
@@ -135,6 +211,7 @@ class NewJobBody(JobBody):
                     "options": {"date_range_start": "2024-01-01", "max_records": 1000},
                     "retention_hours": 12,
                 },
+                {"template": "Claims for an editor", "filters": {"status": "disputed"}},
             ]
         }
     )
@@ -142,7 +219,7 @@ class NewJobBody(JobBody):
     retention_hours: float | None = None
 
     def asked(self) -> JobRequest:
-        return JobRequest(self.format, self.target, self.filters, self.options, self.retention_hours)
+        return replace(super().asked(), retention_hours=self.retention_hours)
 
 
 class PreviewBody(JobBody):
@@ -155,3 +232,65 @@ class PreviewBody(JobBody):
     )
 
     max_preview_records: int = Field(10, ge=1, le=MAX_PREVIEW_RECORDS)
+
+
+class TemplateBody(BaseModel):
+    """A template as it is to be from now on: all of it, for what is left out is at its default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Disputed claims of the week",
+                    "description": "For the conference on Monday.",
+                    "target": "claims",
+                    "format": "xlsx",
+                    "filters": {"status": "disputed"},
+                    "options": {"date_range": "last_7_days", "sort_by": "created_at"},
+                    "retention_hours": 168,
+                }
+            ]
+        },
+    )
+
+    name: Annotated[str, WithJsonSchema(_NAME)]
+    target: _Target
+    format: _Format
+    description: Annotated[str, WithJsonSchema(_DESCRIPTION)] = ""
+    filters: _Filters = None
+    options: _Options = None
+    retention_hours: float | None = None
+    shared: bool = Field(True, description="Whether all of the tenant may use it, or its owner alone.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_names(cls, body: Any) -> Any:
+        return _of_few_names(body)
+
+    def asked(self) -> TemplateRequest:
+        return TemplateRequest(**{name: getattr(self, name) for name in TemplateRequest.__dataclass_fields__})
+
+
+class TemplatePreviewBody(PreviewBody):
+    """A template that is not saved, or a saved one and what is to be otherwise, and how many records to show."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "Names", "target": "entities", "format": "csv", "max_preview_records": 5},
+                {"template": "Graph for Gephi"},
+            ]
+        }
+    )
+
+    name: Annotated[str | None, WithJsonSchema({"anyOf": [_NAME, {"type": "null"}]})] = None
+    description: Annotated[str, WithJsonSchema(_DESCRIPTION)] = ""
+    retention_hours: float | None = None
+    shared: bool = True
+
+    def said(self) -> TemplateRequest:
+        """What it says besides of the export."""
+        names = ("name", "description", "retention_hours", "shared")
+        return TemplateRequest(**{name: getattr(self, name) for name in names})

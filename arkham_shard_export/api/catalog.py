@@ -24,11 +24,6 @@ async def get_targets(request: Request) -> list[dict[str, Any]]:
 async def post_preview(request: Request, body: PreviewBody) -> dict[str, Any]:
     caller = await caller_of(request)
     preview = await caller.service.preview(
-        body.format,
-        body.target,
-        body.filters,
-        body.options,
-        body.max_preview_records,
-        caller.scope.tenant_id,
+        body.asked(), body.max_preview_records, caller.scope, caller.created_by
     )
     return asdict(preview)

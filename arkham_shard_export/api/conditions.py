@@ -1,4 +1,5 @@
-"""Whether a request still means the file that there is: the preconditions of RFC 9110, section 13, in their order."""
+"""Whether a request still means the file, or the template, that there is: the preconditions of RFC 9110, section 13, in their
+order."""
 
 from __future__ import annotations
 
@@ -35,6 +36,13 @@ def unchanged(request: Request, version: Version) -> bool:
         return _named(known, version.tag, strong=False)
     moment = _moment(headers.getlist("if-modified-since"))
     return moment is not None and since <= moment
+
+
+def check_tag(request: Request, tag: str, what: str) -> None:
+    """PreconditionFailed where `If-Match` names other versions of `what` than the one with this tag."""
+    wanted = request.headers.getlist("if-match")
+    if wanted and not _named(wanted, tag, strong=True):
+        raise PreconditionFailed(f"{what}, which is not what If-Match names; read it again.")
 
 
 def _named(given: list[str], tag: str | None, *, strong: bool) -> bool:

@@ -25,6 +25,7 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
     SourceFailed,
     StoreFull,
+    TemplateNotFound,
     TooManyJobs,
     TooManyListeners,
     TooManyRequests,
@@ -35,6 +36,7 @@ MAX_SHOWN = 200
 STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
     JobNotFound: 404,
+    TemplateNotFound: 404,
     JobNotCompleted: 400,
     NotAllowed: 403,
     FileExpired: 410,

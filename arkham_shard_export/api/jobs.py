@@ -64,6 +64,7 @@ async def post_job(request: Request, body: NewJobBody) -> Response:
         created_by=caller.created_by,
         tenant_id=caller.scope.tenant_id,
         key=key_of(request, caller, body),
+        scope=caller.scope,
     )
     headers = {"Location": f"/api/export/jobs/{job.id}"}
     if repeated:

@@ -8,14 +8,23 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from arkham_shard_export.api import catalog, jobs, links, operators, streams
-from arkham_shard_export.api.answers import EXAMPLES, Count, HealthAnswer, JobPage, LinkAnswer
+from arkham_shard_export.api import catalog, jobs, links, operators, streams, templates
+from arkham_shard_export.api.answers import (
+    EXAMPLES,
+    Count,
+    HealthAnswer,
+    JobPage,
+    LinkAnswer,
+    TemplatePage,
+    VersionPage,
+)
 from arkham_shard_export.api.errors import CAUSES, MEDIA_TYPE, ExportProblem, ProblemResponse
 from arkham_shard_export.jobs.files import MEDIA_TYPES
 from arkham_shard_export.models import (
     ExportHistory,
     ExportJobAnswer,
     ExportStatistics,
+    ExportTemplate,
     FormatInfo,
     TargetInfo,
 )
@@ -96,6 +105,14 @@ ROUTES = (
     Route("GET", "/formats", "list_formats", catalog.get_formats, {200: {"model": list[FormatInfo]}}),
     Route("GET", "/targets", "list_targets", catalog.get_targets, {200: {"model": list[TargetInfo]}}),
     Route("POST", "/preview", "preview", catalog.post_preview, {200: {"model": Preview}}, _BODY),
+    Route("GET", "/templates", "list_templates", templates.get_templates, {200: {"model": TemplatePage}}, (422,)),
+    Route("POST", "/templates", "create_template", templates.post_template, {201: {"model": ExportTemplate}}, _BODY),
+    Route("POST", "/templates/preview", "preview_template", templates.post_template_preview, {200: {"model": Preview}}, _BODY),
+    Route("GET", "/templates/{template_id}", "get_template", templates.get_template, {200: {"model": ExportTemplate}}, (404, 422)),
+    Route("PUT", "/templates/{template_id}", "replace_template", templates.put_template, {200: {"model": ExportTemplate}}, (404, 412, *_BODY)),
+    Route("DELETE", "/templates/{template_id}", "delete_template", templates.delete_template, {204: {}}, (404, 412, 422), ProblemResponse),
+    Route("GET", "/templates/{template_id}/versions", "list_template_versions", templates.get_versions, {200: {"model": VersionPage}}, (404, 422)),
+    Route("GET", "/templates/{template_id}/versions/{version}", "get_template_version", templates.get_version, {200: {"model": ExportTemplate}}, (404, 422)),
     Route("GET", "/stats", "get_statistics", jobs.get_stats, {200: {"model": ExportStatistics}}),
     Route("GET", "/history", "get_history", jobs.get_history, {200: {"model": ExportHistory}}, (422,)),
     Route("GET", "/health", "get_health", operators.get_health, {200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}}),

@@ -12,12 +12,18 @@ from typing import Any, Self
 import httpx
 
 from arkham_shard_export.client import operations
-from arkham_shard_export.client.answers import Job, Preview, decode
+from arkham_shard_export.client.answers import Job, Preview, VersionPage, decode
 from arkham_shard_export.client.downloading import OnBytes, download
 from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
-from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble
+from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble, TemplateReference
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
-from arkham_shard_export.models import ExportStatistics, FormatInfo, TargetInfo
+from arkham_shard_export.models import (
+    ExportStatistics,
+    ExportTemplate,
+    FormatInfo,
+    TargetInfo,
+    TemplateSummary,
+)
 
 
 class AsyncExportClient:
@@ -48,17 +54,21 @@ class AsyncExportClient:
 
     async def create(
         self,
-        target: str,
-        format: str,
+        target: str | None = None,
+        format: str | None = None,
         *,
+        template: TemplateReference | None = None,
         filters: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
         retention_hours: float | None = None,
         key: str | None = None,
         wait_seconds: float = 0,
     ) -> Job:
-        """A new job, or the one that was asked for under the same `key` before; as it is after at most `wait_seconds`."""
-        body = operations.job_body(target, format, filters, options, retention_hours)
+        """A new job, or the one that was asked for under the same `key` before; as it is after at most `wait_seconds`.
+
+        What is given overrides the template.
+        """
+        body = operations.job_body(target, format, filters, options, retention_hours, template)
         return await self._run(operations.create(body, key, wait_seconds, self._patience))
 
     async def get(self, job_id: str) -> Job:
@@ -91,9 +101,10 @@ class AsyncExportClient:
 
     async def export(
         self,
-        target: str,
-        format: str,
+        target: str | None = None,
+        format: str | None = None,
         *,
+        template: TemplateReference | None = None,
         to: str | os.PathLike[str] = ".",
         filters: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
@@ -103,7 +114,12 @@ class AsyncExportClient:
     ) -> Path:
         """Make an export, wait for it, fetch it and verify it."""
         job = await self.create(
-            target, format, filters=filters, options=options, wait_seconds=0 if on_progress else 10
+            target,
+            format,
+            template=template,
+            filters=filters,
+            options=options,
+            wait_seconds=0 if on_progress else 10,
         )
         job = await self.wait(job.id, on_progress=on_progress, timeout_seconds=timeout_seconds)
         return await self.download(job, to, overwrite=overwrite)
@@ -140,6 +156,47 @@ class AsyncExportClient:
         """`given` are filters and options."""
         body = {"target": target, "format": format, "max_preview_records": records, **given}
         return decode((await self._ask(Ask("POST", f"{PREFIX}/preview", json=body))).body, Preview)
+
+    async def templates(self) -> AsyncIterator[TemplateSummary]:
+        """All templates, without their filters and options: by name, those that come with the program last."""
+        offset = 0
+        while page := await self._run(operations.templates(offset, self._patience)):
+            for each in page:
+                yield each
+            offset += len(page)
+
+    async def template(self, template: str, version: int | None = None) -> ExportTemplate:
+        """By id or name; without a version the newest."""
+        ask = Ask("GET", operations.template_path(template, version))
+        return await self._run(operations.template(ask, self._patience))
+
+    async def create_template(self, name: str, target: str, format: str, **given: Any) -> ExportTemplate:
+        """`given` are description, filters, options, retention_hours and shared. Refused where the name is taken."""
+        body = {"name": name, "target": target, "format": format, **given}
+        ask = Ask("POST", f"{PREFIX}/templates", json=body)
+        return await self._run(operations.template(ask, self._patience))
+
+    async def replace_template(
+        self, template: ExportTemplate | str, name: str, target: str, format: str, **given: Any
+    ) -> ExportTemplate:
+        """The next version; Refused (412) where one that was read has been replaced since."""
+        path, headers = operations.if_version(template)
+        body = {"name": name, "target": target, "format": format, **given}
+        return await self._run(
+            operations.template(Ask("PUT", path, json=body, headers=headers), self._patience)
+        )
+
+    async def delete_template(self, template: ExportTemplate | str) -> None:
+        """With all its versions; Refused (412) where one that was read has been replaced since."""
+        path, headers = operations.if_version(template)
+        await self._run(
+            operations.asked(Ask("DELETE", path, headers=headers), self._patience, repeatable=False)
+        )
+
+    async def template_versions(self, template: str) -> list[TemplateSummary]:
+        """Newest first."""
+        path = f"{operations.template_path(template)}/versions"
+        return decode((await self._ask(Ask("GET", path))).body, VersionPage).versions
 
     async def statistics(self) -> ExportStatistics:
         return decode((await self._ask(Ask("GET", f"{PREFIX}/stats"))).body, ExportStatistics)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from arkham_shard_export.client.errors import UnexpectedAnswer
-from arkham_shard_export.models import ExportJobAnswer, ExportStatus
+from arkham_shard_export.models import ExportJobAnswer, ExportStatus, TemplateSummary
 
 _T = TypeVar("_T")
 
@@ -31,6 +31,17 @@ class Job(ExportJobAnswer):
 class Page:
     jobs: list[Job]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePage:
+    templates: list[TemplateSummary]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    versions: list[TemplateSummary]
 
 
 @dataclass(frozen=True, slots=True)

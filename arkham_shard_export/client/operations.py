@@ -9,15 +9,16 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from arkham_shard_export.client.answers import Job, Page, decode
+from arkham_shard_export.client.answers import Job, Page, TemplatePage, decode
 from arkham_shard_export.client.errors import ClientError, JobFailed, Refused, UnexpectedAnswer, Unreachable
 from arkham_shard_export.client.events import EventReader
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause
-from arkham_shard_export.models import ExportProgress, ExportStatus
+from arkham_shard_export.models import ExportProgress, ExportStatus, ExportTemplate, TemplateSummary
 
 PREFIX = "/api/export"
 WAIT_SECONDS = 30
 PAGE = 500
+TEMPLATE_PAGE = 200
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Before the second, third, … try; the last one for all that follow."""
 LISTEN_SECONDS = 45.0
@@ -27,16 +28,19 @@ _LATER = (429, 503)
 OnProgress = Callable[[ExportProgress], None]
 OnTrouble = Callable[[str], None]
 """Told in a sentence why something is to be tried again."""
+TemplateReference = str | dict[str, Any]
+"""A name or an id, or `{"template", "version"}`."""
 
 
-def asked(ask: Ask, patience_seconds: float) -> Operation[Answer]:
-    """The answer; Refused where it is a problem. What is refused for now is tried again, and so is what gets no answer."""
+def asked(ask: Ask, patience_seconds: float, repeatable: bool = True) -> Operation[Answer]:
+    """The answer; Refused where it is a problem. What is refused for now is tried again, and so is what gets no answer, if
+    it is `repeatable`: it does not matter whether it was done twice."""
     waited = 0.0
     for pause in pauses():
         try:
             answer: Answer = yield ask
         except Unreachable as error:
-            if waited >= patience_seconds:
+            if not repeatable or waited >= patience_seconds:
                 raise
             trouble = str(error)
         else:
@@ -75,15 +79,46 @@ def seconds(text: str | None) -> float:
 
 
 def job_body(
-    target: str,
-    format: str,
+    target: str | None,
+    format: str | None,
     filters: dict[str, Any] | None,
     options: dict[str, Any] | None,
     retention_hours: float | None,
+    template: TemplateReference | None = None,
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"target": target, "format": format}
-    given = {"filters": filters, "options": options, "retention_hours": retention_hours}
-    return body | {name: value for name, value in given.items() if value is not None}
+    given = {
+        "target": target,
+        "format": format,
+        "filters": filters,
+        "options": options,
+        "retention_hours": retention_hours,
+        "template": template,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def template_path(template: str, version: int | None = None) -> str:
+    """Of a template by id or name."""
+    path = f"{PREFIX}/templates/{quote(template, safe='')}"
+    return path if version is None else f"{path}/versions/{version}"
+
+
+def if_version(template: ExportTemplate | str) -> tuple[str, dict[str, str]]:
+    """Path and headers to change a template: one that was read is changed as it was read, or Refused (412)."""
+    if isinstance(template, str):
+        return template_path(template), {}
+    return template_path(template.id), {"If-Match": f'"{template.id}.{template.version}"'}
+
+
+def templates(offset: int, patience_seconds: float) -> Operation[list[TemplateSummary]]:
+    params = {"offset": offset, "limit": TEMPLATE_PAGE}
+    answer = yield from asked(Ask("GET", f"{PREFIX}/templates", params=params), patience_seconds)
+    return decode(answer.body, TemplatePage).templates
+
+
+def template(ask: Ask, patience_seconds: float) -> Operation[ExportTemplate]:
+    answer = yield from asked(ask, patience_seconds, ask.method == "GET")
+    return decode(answer.body, ExportTemplate)
 
 
 def create(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.errors import KeyInUse
-from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.admission import NOBODY, Admission
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.queues.lanes import Lanes
 from arkham_shard_export.jobs.sources import Sources
@@ -16,6 +17,7 @@ from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.jobs.table.requestkeys import Claim, RequestKey, RequestKeys
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
+from arkham_shard_export.jobs.templates import TemplateLibrary
 from arkham_shard_export.models import ExportJob, JobRequest
 from arkham_shard_export.ports import Clock
 
@@ -28,6 +30,7 @@ class Acceptance:
         sources: Sources,
         lanes: Lanes,
         admission: Admission,
+        templates: TemplateLibrary,
         keys: RequestKeys,
         telling: Telling,
         put: Callable[[str, str], Awaitable[None]],
@@ -38,6 +41,7 @@ class Acceptance:
         self._sources = sources
         self._lanes = lanes
         self._admission = admission
+        self._templates = templates
         self._keys = keys
         self._telling = telling
         self._put = put
@@ -52,13 +56,15 @@ class Acceptance:
         key: RequestKey | None = None,
         job_id: str | None = None,
         noted: Mapping[str, Any] | None = None,
+        scope: Scope | None = None,
     ) -> tuple[ExportJob, bool]:
         """The pending job, and whether it was there already. InvalidRequest lists what is wrong; TooManyJobs and
         StoreFull refuse it for now.
 
         Of all requests with one `key`, or for one `job_id`, the first makes the job. KeyInUse while another is being
         accepted, InvalidRequest where the key came with another request. A request that is refused leaves its key
-        free. `noted` stands in the job's metadata.
+        free. `noted` stands in the job's metadata. `scope` is of the templates that may be used; without it those of
+        who creates the job.
         """
         if job_id is not None and (there := await self._jobs.get(job_id, Scope(tenant_id))) is not None:
             return there, True
@@ -66,7 +72,8 @@ class Acceptance:
         if claim is not None and claim.stored:
             return await self._there(claim.job_id, tenant_id), True
         try:
-            job, lane = await self._made(asked, created_by, tenant_id)
+            seen = scope or Scope(tenant_id, None if created_by == NOBODY else created_by)
+            job, lane = await self._made(asked, created_by, tenant_id, seen)
         except BaseException:
             if claim is not None:
                 with contextlib.suppress(Exception):
@@ -82,14 +89,21 @@ class Acceptance:
         await self._put(job.id, lane)
         return job, False
 
-    async def _made(self, asked: JobRequest, created_by: str, tenant_id: str | None) -> tuple[ExportJob, str]:
+    async def _made(
+        self, asked: JobRequest, created_by: str, tenant_id: str | None, seen: Scope
+    ) -> tuple[ExportJob, str]:
         """The job that is asked for, not stored yet, and its lane."""
+        asked, metadata = await self._templates.resolved(asked, seen, created_by)
         request, chosen = await self._inventory.check(
             asked.format, asked.target, asked.filters, asked.options, tenant_id
         )
         lane = await self._lanes.lane(request, chosen, self._sources.only_here(request))
         hours = self._admission.retention_hours(asked.retention_hours)
         await self._admission.admit(created_by, tenant_id)
+        if asked.retention_hours is not None:
+            metadata["retention_hours"] = hours
+        if request.date_range is not None:
+            metadata["date_range"] = asdict(request.date_range)
         job = ExportJob(
             id=str(uuid4()),
             format=request.format,
@@ -98,7 +112,7 @@ class Acceptance:
             filters=request.given_filters,
             options=request.options,
             created_by=created_by,
-            metadata={} if asked.retention_hours is None else {"retention_hours": hours},
+            metadata=metadata,
         )
         return job, lane
 

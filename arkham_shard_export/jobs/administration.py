@@ -26,6 +26,8 @@ from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.sources.dialects import Dialect
 
+_KEPT = ("retention_hours", "template", "date_range")
+"""Of the metadata of a job that is run again."""
 LEAST_PREFIX = 6
 MOST_MATCHES = 10
 PURGED_AT_ONCE = 500
@@ -117,7 +119,7 @@ class Administration:
             raise NotDone(
                 f"The job {old.id} is {old.status.value}: it has not ended, and is not to be run again."
             )
-        kept = {name: old.metadata[name] for name in ("retention_hours",) if name in old.metadata}
+        kept = {name: old.metadata[name] for name in _KEPT if name in old.metadata}
         job = ExportJob(
             id=str(uuid4()),
             format=old.format,

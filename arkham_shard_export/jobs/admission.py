@@ -18,6 +18,20 @@ QUOTA_SHARE = 0.95
 """A quota used to this share is near: exports that run still need room."""
 
 
+def retention_hours(settings: Settings, given: object) -> float:
+    """How long the file of a job is kept that asks for `given`; InvalidRequest where that is too long."""
+    if given is None:
+        return settings.retention_hours
+    most = settings.max_retention_hours
+    number = isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < 876_000
+    # 0 keeps for ever, which is longer than any maximum.
+    if number and (not most or 0 < float(given) <= most):  # type: ignore[arg-type]
+        return float(given)  # type: ignore[arg-type]
+    allowed = f"more than 0 and at most {most:g}" if most else "at least 0 (0 keeps the file)"
+    message = f"retention_hours must be a number of hours, {allowed}, not {str(given)[:60]!r}."
+    raise InvalidRequest([FieldProblem("retention_hours", given, message)])
+
+
 class Admission:
     def __init__(self, jobs: JobStore, files: FileStore, settings: Settings) -> None:
         self._jobs = jobs
@@ -27,17 +41,7 @@ class Admission:
         self._refusal: str | None = None
 
     def retention_hours(self, given: object) -> float:
-        """How long the file of a job is kept that asks for `given`; InvalidRequest where that is too long."""
-        if given is None:
-            return self._settings.retention_hours
-        most = self._settings.max_retention_hours
-        number = isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < 876_000
-        # 0 keeps for ever, which is longer than any maximum.
-        if number and (not most or 0 < float(given) <= most):  # type: ignore[arg-type]
-            return float(given)  # type: ignore[arg-type]
-        allowed = f"more than 0 and at most {most:g}" if most else "at least 0 (0 keeps the file)"
-        message = f"retention_hours must be a number of hours, {allowed}, not {str(given)[:60]!r}."
-        raise InvalidRequest([FieldProblem("retention_hours", given, message)])
+        return retention_hours(self._settings, given)
 
     async def admit(self, created_by: str, tenant_id: str | None) -> None:
         """TooManyJobs or StoreFull where the job is to be refused; nothing has been stored then."""

@@ -89,17 +89,29 @@ class Inventory:
         )
 
     async def check(
-        self, format: object, target: object, filters: object, options: object, tenant_id: str | None
+        self,
+        format: object,
+        target: object,
+        filters: object,
+        options: object,
+        tenant_id: str | None,
+        *,
+        counted: bool = True,
     ) -> tuple[ExportRequest, Target]:
-        """The checked request and its target, or InvalidRequest with every problem."""
+        """The checked request and its target, or InvalidRequest with every problem.
+
+        `counted`: also whether the format can hold as many records as match now.
+        """
         chosen, source = self._sources.choose(target, filters)
         if source is not None and isinstance(filters, Mapping):
             filters = {name: value for name, value in filters.items() if name != SOURCE_FILTER}
         catalogs = {table.qualified: await self._catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
-        request = check_request(format, chosen, filters, options, tenant_id=tenant_id, database=database)
+        request = check_request(
+            format, chosen, filters, options, tenant_id=tenant_id, database=database, now=self._clock()
+        )
         request = replace(request, source=source)
-        if request.spec.max_records is not None:
+        if counted and request.spec.max_records is not None:
             await asyncio.to_thread(self._check_size, request, chosen)
         return request, chosen
 

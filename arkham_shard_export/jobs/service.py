@@ -48,7 +48,9 @@ from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.jobs.table.requestkeys import RequestKeys
 from arkham_shard_export.jobs.table.states import JobStates
 from arkham_shard_export.jobs.table.store import JobStore
+from arkham_shard_export.jobs.table.templates import TemplateStore
 from arkham_shard_export.jobs.telling import Telling
+from arkham_shard_export.jobs.templates import TemplateLibrary
 from arkham_shard_export.models import (
     ExportFilter,
     ExportHistory,
@@ -148,12 +150,17 @@ class JobService:
         )
         self.runs = Runs(self.jobs, self.files, planner, self._telling, settings, clock)
         self.queue = self._queue()
+        admission = Admission(self.jobs, self.files, settings)
+        self.templates = TemplateLibrary(
+            TemplateStore(database, dialect), self.inventory, admission.retention_hours, clock
+        )
         self.acceptance = Acceptance(
             self.jobs,
             self.inventory,
             self.sources,
             Lanes(database, dialect),
-            Admission(self.jobs, self.files, settings),
+            admission,
+            self.templates,
             self._keys,
             self._telling,
             self.queue.put,
@@ -221,9 +228,10 @@ class JobService:
         *,
         created_by: str,
         tenant_id: str | None,
+        scope: Scope | None = None,
     ) -> ExportJob:
         """Store a pending job; it runs as soon as there is room. As `Acceptance.accept` without a key."""
-        job, _ = await self.acceptance.accept(asked, created_by=created_by, tenant_id=tenant_id)
+        job, _ = await self.acceptance.accept(asked, created_by=created_by, tenant_id=tenant_id, scope=scope)
         return job
 
     async def get(self, job_id: str, scope: Scope) -> ExportJob:
@@ -276,15 +284,13 @@ class JobService:
         return await self.get(job_id, scope)
 
     async def preview(
-        self,
-        format: object,
-        target: object,
-        filters: object,
-        options: object,
-        records: int,
-        tenant_id: str | None,
+        self, asked: JobRequest, records: int, scope: Scope, user: str | None = None
     ) -> Preview:
-        request, chosen = await self.inventory.check(format, target, filters, options, tenant_id)
+        """The first records of what a job of this request would write, by its very writer."""
+        whole, _ = await self.templates.resolved(asked, scope, user)
+        request, chosen = await self.inventory.check(
+            whole.format, whole.target, whole.filters, whole.options, scope.tenant_id
+        )
         preview = await self.inventory.preview(request, chosen, records)
         with contextlib.suppress(ServiceUnavailable):
             seconds = await estimated_seconds(self.jobs, request, preview.estimated_record_count)

@@ -11,6 +11,7 @@ from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, OptionInfo, TargetInfo
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.pipeline.request import COMPRESSION_CHOICES, GROUPINGS, TargetCatalogs, misapplied
+from arkham_shard_export.relative_dates import NAMES
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.compressing import NONE
 from arkham_shard_export.sources.selection import Conditions, Selection, count
@@ -40,6 +41,13 @@ _OPTIONS = (
     ),
     _Declared(
         "date_range_end", "date", "Records up to this day, by their main date; UTC, inclusive.", "2000-01-01"
+    ),
+    _Declared(
+        "date_range",
+        "choice",
+        "Records of days that are counted from the day of the export; last_N_days takes any number, and ends yesterday.",
+        NAMES[0],
+        NAMES,
     ),
     _Declared("entity_types", "choices", "Only entities of these types.", ENTITY_TYPES[:1], ENTITY_TYPES),
     _Declared(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.models import TargetInfo
@@ -24,10 +23,10 @@ from arkham_shard_export.targets import TARGETS
 
 
 def export_directly(
-    format: str,
-    target: str,
-    filters: dict[str, Any],
-    options: dict[str, Any],
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
     location: Location,
     sink: Sink,
     clock: Clock = system_clock,
@@ -42,10 +41,10 @@ def export_directly(
 
 
 def preview_directly(
-    format: str,
-    target: str,
-    filters: dict[str, Any],
-    options: dict[str, Any],
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
     location: Location,
     records: int,
     clock: Clock = system_clock,
@@ -79,18 +78,18 @@ def targets_directly(
 
 
 def _checked(
-    format: str,
-    target: str,
-    filters: dict[str, Any],
-    options: dict[str, Any],
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
     location: Location,
     clock: Clock,
 ) -> tuple[ExportRequest, Target]:
-    if target not in TARGETS:
+    if not isinstance(target, str) or target not in TARGETS:
         problem = FieldProblem("target", target, f"Target {target!r} is not available.", tuple(TARGETS))
         raise InvalidRequest([problem])
     chosen = TARGETS[target]
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
         database = TargetCatalogs(chosen, catalogs)
-        return check_request(format, chosen, filters, options, database=database), chosen
+        return check_request(format, chosen, filters, options, database=database, now=clock()), chosen

@@ -24,6 +24,9 @@ Progress = Callable[[str, int, int], None]
 Check = Callable[[], None]
 """Called between batches; it raises to end the export."""
 
+_UNTOLD = ("compression", "date_range")
+"""Options that no writer is told: how its bytes are compressed, and what the dates were asked for as."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -135,13 +138,13 @@ def _parts(
 def document_of(
     request: ExportRequest, source: Source, sections: Sequence[Section], exported_at: datetime
 ) -> Document:
-    """What a writer is told of an export: not how its bytes are compressed, so that they are the same without."""
+    """What a writer is told of an export. Its bytes are the same however they are compressed."""
     return Document(
         target=request.target,
         exported_at=exported_at.isoformat(),
         snapshot_at=source.snapshot_at.isoformat(),
         filters=request.given_filters,
-        options={name: value for name, value in asdict(request.options).items() if name != "compression"},
+        options={name: value for name, value in asdict(request.options).items() if name not in _UNTOLD},
         sections=sections,
         include_metadata=request.options.include_metadata,
     )

@@ -15,7 +15,9 @@ from arkham_shard_export.layouts import layout_of
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.periods import PERIODS
+from arkham_shard_export.ports import system_clock
 from arkham_shard_export.records import Section
+from arkham_shard_export.relative_dates import NAMES, DateRange, is_relative, resolve
 from arkham_shard_export.schema import Filter, Layout, Table, Target
 from arkham_shard_export.sinks.compressing import COMPRESSIONS, NONE
 from arkham_shard_export.sources.dialects import Catalog
@@ -28,7 +30,10 @@ _DEFAULTS = asdict(ExportOptions())
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """A checked request. `filters` are as they were given; `source` names the registered source of a custom target."""
+    """A checked request. `filters` are as they were given; `source` names the registered source of a custom target.
+
+    `date_range` is what the dates in `options` were asked for as, where that was a relative one.
+    """
 
     format: str
     target: str
@@ -36,6 +41,7 @@ class ExportRequest:
     options: ExportOptions
     tenant_id: str | None = None
     source: str | None = None
+    date_range: DateRange | None = None
 
     @property
     def spec(self) -> FormatSpec:
@@ -174,10 +180,12 @@ def check_request(
     *,
     tenant_id: str | None = None,
     database: TargetCatalogs | None = None,
+    now: datetime | None = None,
 ) -> ExportRequest:
     """The request, or InvalidRequest naming every wrong field at once.
 
-    `database` says which columns the target's tables really have; without it the declared ones count.
+    `database` says which columns the target's tables really have; without it the declared ones count. `now` is where
+    a relative date stands.
     """
     database = database or TargetCatalogs(target, {})
     problems: list[FieldProblem] = []
@@ -189,7 +197,17 @@ def check_request(
     problems += misapplied(target, spec, checked_options, database)
     if problems:
         raise InvalidRequest(problems)
-    return ExportRequest(str(format), target.name, checked_filters, checked_options, tenant_id)
+    dated, date_range = _dated(checked_options, now or system_clock())
+    return ExportRequest(str(format), target.name, checked_filters, dated, tenant_id, date_range=date_range)
+
+
+def _dated(options: ExportOptions, now: datetime) -> tuple[ExportOptions, DateRange | None]:
+    """A relative range as the dates that it stands for."""
+    if options.date_range is None:
+        return options, None
+    found = resolve(options.date_range, now, getattr(options, "time_zone", None) or "UTC")
+    dated = replace(options, date_range=None, date_range_start=found.start, date_range_end=found.end)
+    return dated, found
 
 
 def _shown(value: object) -> str:
@@ -288,6 +306,9 @@ def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
     if start and end and parse_date(start) >= _end_of(end):
         message = f"The date range is reversed: date_range_start {start!r} is after date_range_end {end!r}."
         problems.append(FieldProblem("options.date_range_start", start, message))
+    if result.date_range is not None and (start or end):
+        message = f"date_range {result.date_range!r} stands for both dates: give it, or date_range_start and date_range_end."
+        problems.append(FieldProblem("options.date_range", result.date_range, message))
     return result
 
 
@@ -304,6 +325,12 @@ def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
             return FieldProblem(field, value, message)
     elif name in ("date_range_start", "date_range_end"):
         return _date_problem(field, value)
+    elif name == "date_range":
+        if not is_relative(value):
+            message = (
+                f"{field} must be a range such as last_7_days (any number of days), not {_shown(value)}."
+            )
+            return FieldProblem(field, value, message, NAMES)
     elif name == "entity_types":
         listed = isinstance(value, list) and 0 < len(value) <= MAX_FILTER_VALUES
         if not listed or any(each not in ENTITY_TYPES for each in value):
@@ -347,7 +374,7 @@ def misapplied(
         elif name not in target.options:
             message = f"Option {name} does not apply to {title}."
             problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
-    for name in sorted(given & {"date_range_start", "date_range_end"}):
+    for name in sorted(given & {"date_range", "date_range_start", "date_range_end"}):
         lacking = database.lacking([each.main_date for each in target.sets])
         if lacking is not None or not any(each.main_date for each in target.sets):
             date = f"no {lacking} here" if lacking else "no date"

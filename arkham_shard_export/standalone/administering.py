@@ -1,7 +1,8 @@
-"""Opens the jobs of a database for an operator, without a host."""
+"""Opens the jobs and the templates of a database for an operator, without a host."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,8 +10,13 @@ from pathlib import Path
 
 from arkham_shard_export.host import guarded
 from arkham_shard_export.jobs.administration import Administration
+from arkham_shard_export.jobs.admission import retention_hours
 from arkham_shard_export.jobs.filestores import open_store
-from arkham_shard_export.ports import system_clock
+from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.table.templates import TemplateStore
+from arkham_shard_export.jobs.templates import TemplateLibrary
+from arkham_shard_export.ports import Database, system_clock
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
@@ -24,6 +30,38 @@ async def administering(
     data_dir: Path, database_url: str | None, settings: Settings
 ) -> AsyncIterator[Administration]:
     """The jobs of this database, with the store that a host on the same data folder has; nothing is made that is missing."""
+    async with _opened(data_dir, database_url) as (database, dialect):
+        yield await _administration(data_dir, settings, database, dialect)
+
+
+@asynccontextmanager
+async def template_library(
+    data_dir: Path, database_url: str | None, settings: Settings, *, stored: bool = True
+) -> AsyncIterator[TemplateLibrary]:
+    """The templates of this database; those that are `stored` need tables, which are not made where they are missing."""
+    async with _opened(data_dir, database_url) as (database, dialect):
+        if stored:
+            await _administration(data_dir, settings, database, dialect)
+        sources = Sources(database, dialect, None, asyncio.get_running_loop(), system_clock)
+        yield TemplateLibrary(
+            TemplateStore(database, dialect),
+            Inventory(database, dialect, sources, system_clock),
+            partial(retention_hours, settings),
+            system_clock,
+        )
+
+
+async def _administration(
+    data_dir: Path, settings: Settings, database: Database, dialect: Dialect
+) -> Administration:
+    open_files = partial(open_store, store_of(data_dir, settings))
+    administration = Administration(database, dialect, open_files, system_clock)
+    await administration.check()
+    return administration
+
+
+@asynccontextmanager
+async def _opened(data_dir: Path, database_url: str | None) -> AsyncIterator[tuple[Database, Dialect]]:
     database: PostgresService | SqliteService
     dialect: Dialect
     if database_url:
@@ -34,12 +72,9 @@ async def administering(
                 f"There is no database in {data_dir}. Remedy: --data with the folder of the host, or --database-url."
             )
         database, dialect = SqliteService(data_dir), SqliteDialect()
-    open_files = partial(open_store, store_of(data_dir, settings))
     try:
         await database.start()
-        administration = Administration(guarded(database), dialect, open_files, system_clock)
-        await administration.check()
-        yield administration
+        yield guarded(database), dialect
     finally:
         await database.stop()
 

@@ -254,6 +254,35 @@ def test_everything_else_is_typed(client: ExportClient) -> None:
     assert len({job.id for job in client.jobs()}) == client.statistics().total_jobs
 
 
+def test_templates_are_kept_replaced_as_they_were_read_and_used(client: ExportClient) -> None:
+    made = client.create_template("By the client: 東京", "claims", "csv", filters={"status": "disputed"})
+    assert client.template("by the client: 東京") == made
+    job = client.wait(client.create(template=made.name, options={"max_records": 2}).id)
+    assert (job.format, job.filters, job.options.max_records) == ("csv", {"status": "disputed"}, 2)
+    assert job.metadata["template"] == {"id": made.id, "name": made.name, "version": 1}
+    newer = client.replace_template(made, made.name, "claims", "json", description="As JSON.")
+    assert (newer.version, newer.filters, client.template(made.id)) == (2, {}, newer)
+    with pytest.raises(Refused) as refused:
+        client.replace_template(made, made.name, "claims", "csv")
+    assert refused.value.status == 412
+    assert [each.version for each in client.template_versions(made.id)] == [2, 1]
+    assert client.template(made.id, 1) == made
+    assert made.id in {each.id for each in client.templates()}
+    client.delete_template(newer)
+    assert made.id not in {each.id for each in client.templates()}
+
+
+def test_a_template_whose_answer_was_lost_is_not_asked_for_again(
+    host: RunningHost, line: CuttingProxy
+) -> None:
+    """It may be there, and its name would be taken."""
+    line.allowances = [10]
+    with ExportClient(line.url) as client, pytest.raises(Unreachable):
+        client.create_template("Lost on the way", "claims", "csv")
+    assert line.connections == 1
+    assert host.client.delete("/api/export/templates/Lost on the way").status_code == 204
+
+
 def test_the_client_of_an_event_loop_does_the_same(
     host: RunningHost, line: CuttingProxy, tmp_path: Path
 ) -> None:
@@ -268,6 +297,12 @@ def test_the_client_of_an_event_loop_does_the_same(
             assert digest(path) == job.sha256
             ids = [each.id async for each in client.jobs(status="completed")]
             assert job.id in ids
+            template = await client.create_template("Of a loop", "claims", "csv")
+            assert [each.version for each in await client.template_versions("of a loop")] == [1]
+            assert template.id in {each.id async for each in client.templates()}
+            newer = await client.replace_template(template.id, "Of a loop", "claims", "json")
+            assert (newer.version, (await client.template(template.id)).format) == (2, "json")
+            await client.delete_template(newer)
             exports = (client.export("claims", format, to=tmp_path) for format in ("json", "csv", "xlsx"))
             assert {each.suffix for each in await asyncio.gather(*exports)} == {".json", ".csv", ".xlsx"}
             with pytest.raises(Refused):
@@ -284,7 +319,8 @@ def test_both_clients_have_the_same_methods() -> None:
 
     sync, aio = methods(ExportClient), methods(AsyncExportClient)
     assert sync.keys() == aio.keys()
-    assert {name: each for name, each in sync.items() if name != "jobs"} == {
-        name: each for name, each in aio.items() if name != "jobs"
+    iterators = ("jobs", "templates")
+    assert {name: each for name, each in sync.items() if name not in iterators} == {
+        name: each for name, each in aio.items() if name not in iterators
     }
     assert json.dumps(sorted(sync))

@@ -50,7 +50,7 @@ def stranger(host: RunningHost, **headers: str) -> httpx.Client:
 def paths_of(host: RunningHost) -> list[tuple[str, str]]:
     """Every route of the shard and some that are none."""
     routes = [
-        (method, route.path.replace("{job_id}", "some-job"))
+        (method, re.sub(r"\{\w+\}", "some-job", route.path))
         for route in host.shard.get_routes().routes
         for method in route.methods
     ]

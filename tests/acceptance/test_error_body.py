@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 from uuid import uuid4
@@ -37,7 +38,8 @@ def problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
 
 
 def url(route: Route, job_id: str = "no-such-job") -> str:
-    return PREFIX + route.path.replace("{job_id}", job_id)
+    path = route.path.replace("{job_id}", job_id).replace("{template_id}", job_id).replace("{version}", "1")
+    return PREFIX + path
 
 
 @EACH_ROUTE
@@ -45,10 +47,13 @@ def url(route: Route, job_id: str = "no-such-job") -> str:
 def test_another_method_is_refused_with_those_that_are_possible(
     host: RunningHost, route: Route, method: str
 ) -> None:
+    possible = {each.method for each in ROUTES if matches(each, route)}
+    if method in possible:
+        pytest.skip("That one is possible.")
     answer = host.client.request(method, url(route))
     problem(answer, 405, "method-not-allowed")
     allowed = answer.headers["allow"].split(", ")
-    assert allowed == sorted({each.method for each in ROUTES if each.path == route.path})
+    assert allowed == sorted(possible)
     assert method not in allowed
     assert host.client.request("OPTIONS", url(route)).headers["allow"] == answer.headers["allow"]
 
@@ -73,6 +78,30 @@ def test_an_unknown_job_is_the_same_problem_whatever_its_id(
     assert host.client.request(route.method, url(route, job_id)).content == unknown.content
 
 
+def matches(one: Route, other: Route) -> bool:
+    """Whether a path of the second is one of the first as well: a template may be named as another route is."""
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), other.path) is not None
+
+
+TEMPLATE = {"name": "Mine", "target": "claims", "format": "json"}
+
+
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if "{template_id}" in each.path], ids=lambda each: each.name
+)
+@pytest.mark.parametrize(
+    "template_id", [str(uuid4()), "0", "%2e%2e", "a" * 3000, "%F0%9F%98%80", "';--", "%00", "%ff"]
+)
+def test_an_unknown_template_is_the_same_problem_whatever_its_id_or_name(
+    host: RunningHost, route: Route, template_id: str
+) -> None:
+    body = {"json": TEMPLATE} if 415 in route.refusals else {}
+    unknown = host.client.request(route.method, url(route), **body)
+    problem(unknown, 404, "template-not-found")
+    answer = host.client.request(route.method, url(route, template_id), **body)
+    assert answer.content == unknown.content
+
+
 @pytest.mark.parametrize(
     "route",
     [each for each in ROUTES if 415 in each.refusals],
@@ -80,26 +109,30 @@ def test_an_unknown_job_is_the_same_problem_whatever_its_id(
 )
 def test_a_wrong_body_is_a_problem_that_names_its_fields(host: RunningHost, route: Route) -> None:
     path = url(route)
-    wrong = problem(host.client.post(path, json={"format": "x", "colour": 1}), 422, "invalid-request")
+    wrong = problem(
+        host.client.request(route.method, path, json={"format": "x", "colour": 1}), 422, "invalid-request"
+    )
     assert {each["field"] for each in wrong["errors"]} >= {"target", "colour"}
     for each in wrong["errors"]:
         assert each.keys() == {"field", "value", "message", "valid"}
         assert each["message"] in wrong["detail"]
     problem(
-        host.client.post(path, content=b"{" * 100_000, headers={"Content-Type": "application/json"}),
+        host.client.request(
+            route.method, path, content=b"{" * 100_000, headers={"Content-Type": "application/json"}
+        ),
         422,
         "invalid-request",
     )
     large = json.dumps({"format": "x" * (1 << 20)})
     problem(
-        host.client.post(path, content=large, headers={"Content-Type": "application/json"}),
+        host.client.request(route.method, path, content=large, headers={"Content-Type": "application/json"}),
         413,
         "body-too-large",
     )
-    answer = host.client.post(path, content=b"{}", headers={"Content-Type": "text/plain"})
+    answer = host.client.request(route.method, path, content=b"{}", headers={"Content-Type": "text/plain"})
     problem(answer, 415, "unsupported-media-type")
     assert answer.headers["accept"] == "application/json"
-    problem(host.client.post(path, content=b"{}"), 415, "unsupported-media-type")
+    problem(host.client.request(route.method, path, content=b"{}"), 415, "unsupported-media-type")
 
 
 def test_other_spellings_of_json_are_taken(host: RunningHost) -> None:
@@ -155,7 +188,8 @@ def test_a_switched_off_shard_is_a_problem_on_every_route(host: RunningHost) -> 
         for route in ROUTES:
             if route.name == "get_health":
                 continue
-            body = {"json": {"target": "claims", "format": "json"}} if route.method == "POST" else {}
+            named = TEMPLATE if "/templates" in route.path else {"target": "claims", "format": "json"}
+            body = {"json": named} if 415 in route.refusals else {}
             answer = host.client.request(route.method, url(route), **body)
             problem(answer, 503, "service-unavailable")
             assert int(answer.headers["retry-after"]) > 0

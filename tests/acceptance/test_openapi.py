@@ -69,29 +69,39 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
         "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
-        "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
+        "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics", "list_templates", "create_template",
+        "preview_template", "get_template", "replace_template", "delete_template", "list_template_versions", "get_template_version",
     }  # fmt: skip
 
 
 def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
     schemas = description(host)["components"]["schemas"]
-    for name, path, status in (("NewJobBody", "/jobs", 201), ("PreviewBody", "/preview", 200)):
+    for name, path, status in (("NewJobBody", "/jobs", 201), ("PreviewBody", "/preview", 200),
+                               ("TemplateBody", "/templates", 201), ("TemplatePreviewBody", "/templates/preview", 200)):  # fmt: skip
         assert schemas[name]["examples"]
         for example in schemas[name]["examples"]:
-            assert host.client.post(PREFIX + path, json=example).status_code == status, example
+            answer = host.client.post(PREFIX + path, json=example)
+            assert answer.status_code == status, (example, answer.text)
+            if path == "/templates":
+                host.client.delete(f"{PREFIX}/templates/{answer.json()['id']}")
 
 
 def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> None:
     job, _ = host.export("claims", "json", options={"max_records": 3})
     asked = {"json": {"target": "claims", "format": "json"}}
+    named = {"json": {**asked["json"], "name": "As in the example"}}
+    template = host.client.post(f"{PREFIX}/templates", json={**named["json"], "name": "An example"}).json()
     for each in ROUTES:
         if (example := EXAMPLES.get(each.name)) is None:
             continue
-        path = PREFIX + each.path.replace("{job_id}", job["id"])
-        answer = host.client.request(each.method, path, **(asked if each.method == "POST" else {})).json()
+        path = PREFIX + each.path.replace("{job_id}", job["id"]).replace("{template_id}", template["id"])
+        body = {} if 415 not in each.refusals else named if "/templates" in path else asked
+        answer = host.client.request(each.method, path.replace("{version}", "1"), **body).json()
         assert fields(answer) >= fields(example), each.name
-        if each.name in ("get_job", "list_jobs", "create_job", "count_jobs"):
+        if each.name in ("get_job", "list_jobs", "create_job", "count_jobs") or "template" in each.name:
             assert fields(answer) - {"checks"} == fields(example), each.name
+    for name in ("As in the example", "An example"):
+        host.client.delete(f"{PREFIX}/templates/{name}")
     assert fields(job_fields(ExportJob("1", "json", "claims"))) == fields(EXAMPLES["get_job"])
 
 

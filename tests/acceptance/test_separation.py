@@ -45,6 +45,10 @@ class Person:
     def elsewhere(self) -> str:
         return B if self.tenant == A else A
 
+    def name(self, shared: bool) -> str:
+        """Of a template of theirs, different from everybody else's."""
+        return f"{'Shared' if shared else 'Private'} of {self.user} in {self.tenant[:4]}"
+
     def may_see(self, owner: Person) -> bool:
         return self.tenant == owner.tenant and (self.user == owner.user or USERS[self.user] == "admin")
 
@@ -57,16 +61,29 @@ class Scene:
     host: RunningHost
     jobs: dict[str, Person]
     records: dict[str, dict[str, int]]
+    templates: dict[str, tuple[Person, bool]]
+    """By id: whose it is, and whether it is shared."""
 
     def ask(self, person: Person, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer, in which there is nothing of the other tenant, nor of who is not to be seen."""
         # A stream of events ends with its job.
-        answer = self.host.client.request(method, f"{PREFIX}{path}", headers=person.headers, **options)
+        headers = {**person.headers, **options.pop("headers", {})}
+        answer = self.host.client.request(method, f"{PREFIX}{path}", headers=headers, **options)
         assert MARKS[person.elsewhere] not in answer.text, (person, method, path)
         for job_id, owner in self.jobs.items():
             if not person.may_see(owner):
                 assert job_id not in answer.text.replace(path, ""), (person, method, path)
+        # What was asked for may be shown again, whether it is there or not.
+        text = answer.text.replace(path, "").replace(str(options.get("json", {}).get("template", path)), "")
+        for template_id, (owner, shared) in self.templates.items():
+            if not self.may_use(person, owner, shared):
+                assert template_id not in text, (person, method, path)
+                assert owner.name(shared) not in text, (person, method, path)
         return answer
+
+    @staticmethod
+    def may_use(person: Person, owner: Person, shared: bool) -> bool:
+        return person.may_see(owner) or (shared and person.tenant == owner.tenant)
 
     def seen_by(self, person: Person) -> set[str]:
         return {job_id for job_id, owner in self.jobs.items() if person.may_see(owner)}
@@ -168,6 +185,74 @@ def check_metrics(scene: Scene, person: Person) -> None:
     assert scene.ask(person, "GET", "/metrics").status_code == 403
 
 
+def template_body(name: str = "Mine") -> dict[str, Any]:
+    return {"name": name, "target": "claims", "format": "json"}
+
+
+def check_templates(scene: Scene, person: Person) -> None:
+    body = scene.ask(person, "GET", "/templates", params={"limit": 200}).json()
+    seen = {each for each, whose in scene.templates.items() if scene.may_use(person, *whose)}
+    listed = {each["id"] for each in body["templates"] if not each["built_in"]}
+    assert listed == seen, person
+    pages = [
+        scene.ask(person, "GET", "/templates", params={"limit": 1, "offset": at}).json() for at in range(3)
+    ]
+    assert all(len(page["templates"]) == 1 for page in pages)
+
+
+def check_new_template(scene: Scene, person: Person) -> None:
+    """Nobody can make one in the name of another, or take a name that another user's private one has from them."""
+    for more in ({"created_by": "root"}, {"tenant_id": person.elsewhere}, {"id": str(uuid4())}):
+        assert scene.ask(person, "POST", "/templates", json={**template_body(), **more}).status_code == 422
+
+
+def check_template(method: str, suffix: str = "") -> Callable[[Scene, Person], None]:
+    """`method` on each template by id and by name: what may not be seen is as if it were not there."""
+
+    def check(scene: Scene, person: Person) -> None:
+        unknown = str(uuid4())
+        # A precondition that never holds, so that nothing is changed.
+        sent: dict[str, Any] = {"headers": {}}
+        if method in ("PUT", "DELETE"):
+            sent["headers"] = {"If-Match": '"never"'}
+        if method == "PUT":
+            sent["json"] = template_body()
+        nothing = told(scene.ask(person, method, f"/templates/{unknown}{suffix}", **sent), unknown)
+        assert nothing[0] == 404
+        for number, (template_id, (owner, shared)) in enumerate(scene.templates.items()):
+            by_name = method == "GET" and number // 2 % 2
+            reference = owner.name(shared) if by_name else template_id
+            answer = scene.ask(person, method, f"/templates/{reference}{suffix}", **sent)
+            shown = (person, owner, shared, method, suffix, answer.text)
+            if not scene.may_use(person, owner, shared):
+                assert told(answer, reference) == nothing, shown
+            elif method == "GET":
+                assert answer.status_code == 200, shown
+            else:
+                assert answer.status_code == (412 if person.may_see(owner) else 403), shown
+
+    return check
+
+
+def check_template_preview(scene: Scene, person: Person) -> None:
+    draft = {**template_body(), "max_preview_records": 100}
+    answer = scene.ask(person, "POST", "/templates/preview", json=draft)
+    assert MARKS[person.tenant] in answer.text
+    for template_id, (owner, shared) in scene.templates.items():
+        may = scene.may_use(person, owner, shared)
+        if may and owner != person:
+            continue
+        answer = scene.ask(person, "POST", "/templates/preview", json={"template": owner.name(shared)})
+        assert answer.status_code == (200 if may else 422), (person, owner, shared)
+        if may:
+            assert answer.json()["estimated_record_count"] == scene.records[person.tenant]["claims"]
+        else:
+            asked = {"template": {"template": template_id, "version": 1}}
+            refused = scene.host.client.post(f"{PREFIX}/jobs", json=asked, headers=person.headers)
+            assert refused.status_code == 422
+            assert owner.name(shared) not in refused.text
+
+
 CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("GET", "/count"): check_count,
     ("GET", "/jobs"): check_list,
@@ -181,6 +266,14 @@ CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("GET", "/formats"): check_formats,
     ("GET", "/targets"): check_targets,
     ("POST", "/preview"): check_preview,
+    ("GET", "/templates"): check_templates,
+    ("POST", "/templates"): check_new_template,
+    ("POST", "/templates/preview"): check_template_preview,
+    ("GET", "/templates/{template_id}"): check_template("GET"),
+    ("PUT", "/templates/{template_id}"): check_template("PUT"),
+    ("DELETE", "/templates/{template_id}"): check_template("DELETE"),
+    ("GET", "/templates/{template_id}/versions"): check_template("GET", "/versions"),
+    ("GET", "/templates/{template_id}/versions/{version}"): check_template("GET", "/versions/1"),
     ("GET", "/stats"): check_stats,
     ("GET", "/history"): check_history,
     ("GET", "/health"): check_health,
@@ -209,7 +302,15 @@ def scene(shared: RunningHost) -> Scene:
     records = {
         tenant: {name: len(expected_ids(shared, name, tenant)) for name in TARGETS} for tenant in (A, B)
     }
-    return Scene(shared, jobs, records)
+    templates = {}
+    for person in PEOPLE:
+        for is_shared in (True, False):
+            body = {**template_body(person.name(is_shared)), "shared": is_shared}
+            answer = shared.client.post(f"{PREFIX}/templates", json=body, headers=person.headers)
+            assert answer.status_code == 201
+            assert answer.json()["created_by"] == person.user
+            templates[answer.json()["id"]] = (person, is_shared)
+    return Scene(shared, jobs, records, templates)
 
 
 def test_nobody_gets_what_is_not_theirs_over_every_route_at_once(scene: Scene) -> None:
@@ -221,6 +322,8 @@ def test_nobody_gets_what_is_not_theirs_over_every_route_at_once(scene: Scene) -
     before = set(scene.jobs)
     rows = scene.host.query("SELECT id, status FROM arkham_export_jobs")
     assert {row for row in rows if row[0] in before} == {(each, "completed") for each in before}
+    kept = scene.host.query("SELECT id, version FROM arkham_export_templates")
+    assert {*kept} >= {(each, 1) for each in scene.templates}
 
 
 def test_an_export_that_runs_beside_another_tenants_holds_nothing_of_it(scene: Scene) -> None:
