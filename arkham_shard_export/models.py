@@ -41,7 +41,12 @@ class ExportTarget(StrEnum):
 
 @dataclass(slots=True)
 class ExportOptions:
-    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC)."""
+    """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC).
+
+    The last six say how it looks: which columns (a list of names or `{name, label}`, or such a list for each section), the
+    zone and form of times, the dialect of CSV (a preset or its parts), the front of a report, and the Word file that a
+    DOCX report is laid out by.
+    """
 
     include_metadata: bool = True
     include_relationships: bool = True
@@ -57,6 +62,16 @@ class ExportOptions:
     group_by: str | None = None
     spreadsheet_safe: bool = True
     compression: str = "none"
+    columns: list[Any] | dict[str, Any] | None = None
+    time_zone: str = "UTC"
+    date_format: str = "iso"
+    csv: str | dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    layout: str | None = None
+
+
+PRESENTATION = ("columns", "time_zone", "date_format", "csv", "report", "layout")
+"""The options that say how an export looks; at its default none of them is told of in a file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from arkham_shard_export.formats import available, specs
 from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, OptionInfo, TargetInfo
 from arkham_shard_export.peers import ENTITY_TYPES
-from arkham_shard_export.pipeline.request import COMPRESSION_CHOICES, GROUPINGS, TargetCatalogs, misapplied
+from arkham_shard_export.pipeline.applying import misapplied
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
+from arkham_shard_export.pipeline.request import COMPRESSION_CHOICES, GROUPINGS
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.compressing import NONE
 from arkham_shard_export.sources.selection import Conditions, Selection, count

@@ -6,8 +6,9 @@ from contextlib import closing
 from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.export import Outcome, export
-from arkham_shard_export.pipeline.request import TargetCatalogs, check_request
+from arkham_shard_export.pipeline.request import check_request
 from arkham_shard_export.pipeline.run import open_source
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
@@ -32,7 +33,9 @@ def export_directly(
         raise InvalidRequest([problem])
     chosen = TARGETS[target]
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
-        catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
+        catalogs = {
+            table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen, related=True)
+        }
         database = TargetCatalogs(chosen, catalogs)
         request = check_request(format, chosen, filters, options, database=database)
     adjustments = Adjustments()

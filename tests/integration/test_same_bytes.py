@@ -14,8 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from arkham_shard_export.formats import csv as csv_format
-from arkham_shard_export.formats import nesting
+from arkham_shard_export.formats import delimited, nesting
 from arkham_shard_export.formats.workbook import rows as workbook_rows
 from arkham_shard_export.pipeline import Outcome
 from arkham_shard_export.pipeline.crew import Crew
@@ -213,11 +212,11 @@ def by_values(patch: pytest.MonkeyPatch) -> None:
         convert = self._canonical.converter(kind)
         return lambda values: [convert(value) for value in values]
 
-    encoder = csv_format.Cells.encoder
+    encoder = delimited.Cells.encoder
 
-    def cells(self: csv_format.Cells, column: Column) -> Any:
+    def cells(self: delimited.Cells, column: Column) -> Any:
         if column.kind is Kind.JSON:
-            return lambda values: ["" if value is None else csv_format._quoted(value) for value in values]
+            return lambda values: ["" if value is None else self._quoting.one(value) for value in values]
         if column.kind in (Kind.RECORD, Kind.RECORDS):
             return encoder(self, column)
         return lambda values: [self.scalar(value) for value in values]
@@ -227,7 +226,7 @@ def by_values(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(export_module, "rules_of", lambda _writer, _options: None)
     patch.setattr(ColumnConverters, "converter", converter)
-    patch.setattr(csv_format.Cells, "encoder", cells)
+    patch.setattr(delimited.Cells, "encoder", cells)
     patch.setattr(nesting, "_record", record)
     patch.setattr(workbook_rows, "long_rows", lambda columns: range(len(columns[0])))
 
