@@ -244,11 +244,28 @@ class FilterInfo:
 
 
 @dataclass(slots=True)
+class OptionPart:
+    """A part of an option that is an object: `sections.charts` is the part `charts` of its part `sections`.
+
+    `type` is boolean, text, choice or image (a data URI).
+    """
+
+    name: str
+    type: str
+    description: str
+    choices: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class OptionInfo:
-    """An option that a target honours. `type` is boolean, integer, date, text, choice, or choices (a list of them).
+    """An option that a target honours. `type` is boolean, integer, date, text, choice, choices (a list of them), zone (the
+    IANA name of one), date_format (one of the choices, or a pattern), columns, object, or layout (the id of one).
 
     `refused` says why, for each format in which it cannot be used; `choices_by_format` holds the choices that are left
-    where a format does not have all of them.
+    where a format does not have all of them. Columns are listed by `choices_by_section`, and those of them that a format does
+    not have by `lacking_by_format`, by section in turn. An object has `parts`; where there are
+    choices too, it may be one of them instead.
     """
 
     name: str
@@ -258,6 +275,9 @@ class OptionInfo:
     choices: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     choices_by_format: dict[str, list[str]] = field(default_factory=dict)
+    choices_by_section: dict[str, list[str]] = field(default_factory=dict)
+    lacking_by_format: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    parts: list[OptionPart] = field(default_factory=list)
 
 
 @dataclass(slots=True)

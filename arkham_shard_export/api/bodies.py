@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from arkham_shard_export.api.presentation import JsonSchema, presentation_schemas
 from arkham_shard_export.bounds import (
     MAX_FILTER_VALUES,
     MAX_JSON_DEPTH,
@@ -25,8 +26,6 @@ from arkham_shard_export.pipeline.request import (
     GROUPINGS,
 )
 from arkham_shard_export.targets import TARGETS
-
-JsonSchema = dict[str, Any]
 
 
 def text_schema(name: str, *valid: str) -> JsonSchema:
@@ -77,6 +76,7 @@ def _options_schema() -> JsonSchema:
     properties["sort_order"] |= {"enum": ["asc", "desc"]}
     properties["group_by"] |= {"anyOf": [{"type": "string", "enum": [*GROUPINGS]}, nothing]}
     properties["compression"] |= {"enum": [*COMPRESSION_CHOICES]}
+    properties |= {name: {**properties[name], **part} for name, part in presentation_schemas().items()}
     return {
         "anyOf": [
             {"type": "object", "additionalProperties": False, "properties": properties},

@@ -77,7 +77,7 @@ class Inventory:
                 continue
             filters[SOURCE_FILTER].values.append(name)
             filters |= {each.name: each for each in filter_infos(target)}
-            options.append(option_infos(target))
+            options.append(option_infos(target, TargetCatalogs(target, {}, self._sources.columns(name))))
             told.append(f"{name} ({target.description})")
         return TargetInfo(
             target=CUSTOM,
