@@ -22,7 +22,7 @@ from arkham_shard_export.cli.common import (
 from arkham_shard_export.cli.tables import aligned, local, plain, size
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
-from arkham_shard_export.jobs.showing import job_fields
+from arkham_shard_export.jobs.showing import job_fields, listed_fields
 from arkham_shard_export.jobs.table.store import StoredJob
 from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
 from arkham_shard_export.settings import Settings
@@ -99,7 +99,7 @@ async def _list(administration: Administration, options: argparse.Namespace) -> 
     chosen = ExportFilter(status=options.status, format=options.format, target=options.target)
     jobs, total = await administration.page(chosen, options.limit)
     if options.json:
-        _print_json({"jobs": [job_fields(job) for job in jobs], "total": total})
+        _print_json({"jobs": [listed_fields(job) for job in jobs], "total": total})
         return 0
     rows = [("ID", "CREATED", "STATUS", "TARGET", "FORMAT", "RECORDS", "SIZE", "BY")]
     length = _telling_length([job.id for job in jobs])

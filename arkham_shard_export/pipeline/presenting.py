@@ -91,7 +91,7 @@ def _columns_problems(
         return [FieldProblem(FIELD, None, message, sections)]
     chosen = chosen_columns(options.columns, "")
     problems = [*_unknown(chosen, known, title), *_labels(chosen, spec, target, known)]
-    if grid and not problems:
+    if grid and spec.laid_out and not problems:
         problems += _of_grid(chosen, database.main)
     return problems
 

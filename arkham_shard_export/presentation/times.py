@@ -163,11 +163,15 @@ def _without_clock(pattern: str) -> tuple[Piece, ...] | None:
     if any(each.letter and each.letter not in _CLOCK for each in within):
         return None
     before, after = list(pieces[:first]), list(pieces[last + 1 :])
-    if before and before[-1].literal:
-        before.pop()
-    elif after and after[0].literal:
-        after.pop(0)
-    return tuple(before + after) if any(each.letter for each in before + after) else None
+    has_before, has_after = (any(each.letter for each in side) for side in (before, after))
+    if not has_before and not has_after:
+        return None
+    if not has_after:
+        # What stands before the clock, or after it, belongs to it: a comma, an "at", an "h".
+        return tuple(before[:-1] if before[-1].literal else before)
+    if not has_before:
+        return tuple(after[1:] if after[0].literal else after)
+    return tuple((before[:-1] if before[-1].literal else before) + after)
 
 
 @lru_cache(maxsize=1)
