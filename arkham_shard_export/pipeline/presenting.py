@@ -19,6 +19,7 @@ from arkham_shard_export.presentation.reports import report_problems
 from arkham_shard_export.presentation.times import Times, format_problem, zone_problem
 from arkham_shard_export.presentation.words import MAX_SHOWN, shown, text_problem
 from arkham_shard_export.schema import Layout, Target
+from arkham_shard_export.sources.matrix import SCORES
 
 MAX_LAYOUT_ID_LENGTH = 128
 
@@ -91,6 +92,8 @@ def _columns_problems(
         return [FieldProblem(FIELD, None, message, sections)]
     chosen = chosen_columns(options.columns, "")
     problems = [*_unknown(chosen, known, title), *_labels(chosen, spec, target, known)]
+    if spec.laid_out and not spec.report:
+        problems += _empty_sheets(chosen, target)
     if grid and spec.laid_out and not problems:
         problems += _of_grid(chosen, database.main)
     return problems
@@ -126,6 +129,17 @@ def _labels(
         elif section in relations and not spec.laid_out:
             message = f"{field} does not apply to {spec.name}: related rows are JSON in a cell, with their own names."
             yield FieldProblem(field, columns[labelled].label, message)
+
+
+def _empty_sheets(chosen: Chosen, target: Target) -> Iterator[FieldProblem]:
+    """Sections of which only related rows were chosen, which stand on sheets of their own."""
+    for each in target.sets:
+        several = {relation.name for relation in each.relations if not relation.single} | {SCORES.name}
+        columns = chosen.get(each.name)
+        if columns is not None and {column.name for column in columns} <= several:
+            field = f"{FIELD}.{each.name}"
+            message = f"{field} needs a column besides related rows, which have sheets of their own: id, for example."
+            yield FieldProblem(field, None, message)
 
 
 def _of_grid(chosen: Chosen, main: str) -> Iterator[FieldProblem]:

@@ -62,6 +62,8 @@ def arranged(section: str, columns: Sequence[Column], chosen: Chosen) -> Arrange
 
 def rearranged(section: Section, chosen: Chosen) -> Section:
     """A section without portions, by the choice."""
+    if not chosen:
+        return section
     arrangement = arranged(section.name, section.columns, chosen)
     if arrangement.whole:
         return section

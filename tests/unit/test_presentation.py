@@ -107,6 +107,12 @@ def test_the_grid_of_a_matrix_keeps_what_it_is_made_of() -> None:
     check("json", "matrix", columns={"evidence": ["id"]})
 
 
+def test_a_sheet_has_more_than_what_stands_on_other_sheets() -> None:
+    assert [*refused("xlsx", columns=["evidence"])] == ["options.columns.records"]
+    check("xlsx", "documents", columns=["project", "pages"])
+    check("pdf", columns=["evidence"])
+
+
 # The dialect of CSV
 
 
