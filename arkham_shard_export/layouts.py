@@ -7,7 +7,7 @@ new or the database has one more, is shown after those that are named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from arkham_shard_export.schema import Column
@@ -77,8 +77,17 @@ class RecordLayout:
     def label(self, column: str) -> str:
         return self.labels.get(column) or default_label(column)
 
+    def heading(self, column: Column) -> str:
+        """What a column is called: as whoever chose it wants, or as it is declared here."""
+        return column.label or self.label(column.name)
+
     def ordered(self, columns: Sequence[Column]) -> list[Column]:
-        """The columns as they are shown: id, title, facts, prose, the rest; relations last, as they are declared."""
+        """The columns as they are shown: id, title, facts, prose, the rest; relations last, as they are declared.
+
+        Columns that somebody has chosen stand as they were chosen.
+        """
+        if any(each.chosen for each in columns):
+            return list(columns)
         dated = [self.dated] if self.dated else []
         order = ["id", *dated, *self.title, *self.facts, *self.prose]
         relations = list(self.relations)
@@ -92,7 +101,9 @@ class RecordLayout:
         return sorted(columns, key=place)
 
     def relation(self, column: Column) -> RecordLayout:
-        return self.relations.get(column.name) or plain_layout(default_label(column.name), column.columns)
+        known = self.relations.get(column.name)
+        layout = known or plain_layout(default_label(column.name), column.columns)
+        return replace(layout, name=column.label) if column.label else layout
 
 
 @dataclass(frozen=True, slots=True)

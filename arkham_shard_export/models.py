@@ -44,6 +44,9 @@ class ExportOptions:
     """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC).
 
     `date_range` (`last_7_days`) becomes the two dates when a job is made.
+    The last six say how it looks: which columns (a list of names or `{name, label}`, or such a list for each section), the
+    zone and form of times, the dialect of CSV (a preset or its parts), the front of a report, and the Word file that a
+    DOCX report is laid out by.
     """
 
     include_metadata: bool = True
@@ -61,6 +64,16 @@ class ExportOptions:
     group_by: str | None = None
     spreadsheet_safe: bool = True
     compression: str = "none"
+    columns: list[Any] | dict[str, Any] | None = None
+    time_zone: str = "UTC"
+    date_format: str = "iso"
+    csv: str | dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    layout: str | None = None
+
+
+PRESENTATION = ("columns", "time_zone", "date_format", "csv", "report", "layout")
+"""The options that say how an export looks; at its default none of them is told of in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +290,28 @@ class FilterInfo:
 
 
 @dataclass(slots=True)
+class OptionPart:
+    """A part of an option that is an object: `sections.charts` is the part `charts` of its part `sections`.
+
+    `type` is boolean, text, choice or image (a data URI).
+    """
+
+    name: str
+    type: str
+    description: str
+    choices: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class OptionInfo:
-    """An option that a target honours. `type` is boolean, integer, date, text, choice, or choices (a list of them).
+    """An option that a target honours. `type` is boolean, integer, date, text, choice, choices (a list of them), zone (the
+    IANA name of one), date_format (one of the choices, or a pattern), columns, object, or layout (the id of one).
 
     `refused` says why, for each format in which it cannot be used; `choices_by_format` holds the choices that are left
-    where a format does not have all of them.
+    where a format does not have all of them. Columns are listed by `choices_by_section`, and those of them that a format does
+    not have by `lacking_by_format`, by section in turn. An object has `parts`; where there are
+    choices too, it may be one of them instead.
     """
 
     name: str
@@ -291,6 +321,9 @@ class OptionInfo:
     choices: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     choices_by_format: dict[str, list[str]] = field(default_factory=dict)
+    choices_by_section: dict[str, list[str]] = field(default_factory=dict)
+    lacking_by_format: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    parts: list[OptionPart] = field(default_factory=list)
 
 
 @dataclass(slots=True)

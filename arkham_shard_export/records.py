@@ -101,7 +101,8 @@ class Section:
     """One table of the export. `read` may be called again and gives the same records (`columns`: only these).
 
     Where there are `portions`, `read` gives them one after another. `matched` is what the source holds, `skips` what of it is left out; both are None and empty for an annex
-    (`counted` false), whose rows are derived from the records and not counted as records.
+    (`counted` false), whose rows are derived from the records and not counted as records. `left_out` names the columns
+    that it has and that were not chosen, those of related rows as `relation.column`.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Section:
     counted: bool = True
     layout: Layout = Layout.RECORDS
     portions: Portions | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def expected(self) -> int | None:
@@ -161,6 +163,8 @@ class Adjustments:
         "missing_glyphs": "characters that no font of the report has are shown by their code points",
         "forbidden_characters": "characters that XML cannot carry became U+FFFD",
         "undated": "records without a date are outside every date range",
+        "unencodable": "characters that the encoding of the file does not have are written as their code points",
+        "repeated_hour": "times of an hour that the clocks showed twice are written without their offset",
         "not_in_grid": "notes and descriptions have no place in a grid; JSON carries them",
     }
 

@@ -27,12 +27,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `in_text` says that the peer keeps this kind in a TEXT column on PostgreSQL too."""
+    """A column; `in_text` says that the peer keeps this kind in a TEXT column on PostgreSQL too.
+
+    One that somebody has `chosen` stands where they put it, and is called by its `label` where they gave one.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
     in_text: bool = False
     columns: tuple[Column, ...] = ()
+    label: str = ""
+    chosen: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What it is called where columns go by their names."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ docs/images; all of them, of each view, narrow and wide, light and dark, to FOLD
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from collections.abc import Iterator

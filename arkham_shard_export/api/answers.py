@@ -94,6 +94,12 @@ JOB: dict[str, Any] = {
         "group_by": None,
         "spreadsheet_safe": True,
         "compression": "none",
+        "columns": {"records": ["id", {"name": "text", "label": "Claim"}, "status"]},
+        "time_zone": "UTC",
+        "date_format": "iso",
+        "csv": "excel",
+        "report": None,
+        "layout": None,
     },
     "record_count": 140,
     "processing_time_ms": 730.4,
@@ -186,6 +192,9 @@ EXAMPLES: dict[str, Any] = {
                     "choices": [],
                     "refused": {"pdf": "Option flatten does not apply to claims as PDF report."},
                     "choices_by_format": {},
+                    "choices_by_section": {},
+                    "lacking_by_format": {},
+                    "parts": [],
                 }
             ],
         }

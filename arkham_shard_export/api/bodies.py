@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from arkham_shard_export.api.presentation import JsonSchema, presentation_schemas
 from arkham_shard_export.bounds import (
     MAX_FILTER_VALUES,
     MAX_JSON_DEPTH,
@@ -37,8 +38,6 @@ from arkham_shard_export.pipeline.request import (
 )
 from arkham_shard_export.relative_dates import PATTERN
 from arkham_shard_export.targets import TARGETS
-
-JsonSchema = dict[str, Any]
 
 
 def text_schema(name: str, *valid: str) -> JsonSchema:
@@ -90,6 +89,7 @@ def _options_schema() -> JsonSchema:
     properties["sort_order"] |= {"enum": ["asc", "desc"]}
     properties["group_by"] |= {"anyOf": [{"type": "string", "enum": [*GROUPINGS]}, nothing]}
     properties["compression"] |= {"enum": [*COMPRESSION_CHOICES]}
+    properties |= {name: {**properties[name], **part} for name, part in presentation_schemas().items()}
     return {
         "anyOf": [
             {"type": "object", "additionalProperties": False, "properties": properties},

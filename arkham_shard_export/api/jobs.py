@@ -15,7 +15,7 @@ from arkham_shard_export.api.requestkeys import key_of
 from arkham_shard_export.api.waiting import job_response
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET
-from arkham_shard_export.jobs.showing import job_fields
+from arkham_shard_export.jobs.showing import listed_fields
 from arkham_shard_export.jobs.table.history import MOST_DAYS
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS
 from arkham_shard_export.models import ExportFilter, ExportStatus, ExportTarget
@@ -54,7 +54,7 @@ async def get_jobs(
     jobs = await caller.service.page(wanted, caller.scope, limit, offset, sort)
     total = await caller.service.count(wanted, caller.scope)
     response.headers.update(links(request, total, limit, offset))
-    return {"jobs": [job_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
+    return {"jobs": [listed_fields(job) for job in jobs], "total": total, "limit": limit, "offset": offset}
 
 
 async def post_job(request: Request, body: NewJobBody) -> Response:

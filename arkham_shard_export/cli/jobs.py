@@ -178,12 +178,12 @@ async def _run(options: argparse.Namespace) -> int:
 
 
 async def _list(administration: Administration, options: argparse.Namespace) -> int:
-    from arkham_shard_export.jobs.showing import job_fields
+    from arkham_shard_export.jobs.showing import listed_fields
 
     chosen = ExportFilter(status=options.status, format=options.format, target=options.target)
     jobs, total = await administration.page(chosen, options.limit)
     if options.json:
-        print_json({"jobs": [job_fields(job) for job in jobs], "total": total})
+        print_json({"jobs": [listed_fields(job) for job in jobs], "total": total})
         return 0
     show_jobs(jobs)
     if total > len(jobs):

@@ -21,7 +21,8 @@ class FormatSpec:
     nothing by being compressed again; where each table is a file (`file_per_table`), several come as a ZIP. `libraries`
     are the modules it needs beyond the core, brought by the `extra` of this package.
 
-    `options` are those it honours besides the ones that every format has. `cannot_carry` tells a reader what is
+    `options` are those it honours besides the ones that every format has, `front` the parts of the option `report`. Where
+    columns have `headings`, labels stand in them; times in `typed_dates` are no texts. `cannot_carry` tells a reader what is
     lost or changed, in one sentence.
     """
 
@@ -39,6 +40,9 @@ class FormatSpec:
     file_per_table: bool = False
     max_records: int | None = None
     options: tuple[str, ...] = ()
+    front: tuple[str, ...] = ()
+    headings: bool = True
+    typed_dates: bool = False
     cannot_carry: str = ""
     libraries: tuple[str, ...] = ()
     extra: str = ""
@@ -89,10 +93,10 @@ class InParts(Protocol):
 
 @runtime_checkable
 class TakesDelimited(Protocol):
-    """What a writer has besides if a database may write its rows."""
+    """What a writer has besides if a database may write its rows; with some options, which give None, it may not."""
 
     @staticmethod
-    def delimited(options: Mapping[str, Any]) -> Delimited: ...
+    def delimited(options: Mapping[str, Any]) -> Delimited | None: ...
 
 
 def in_parts(writer: object, layout: Layout) -> TypeGuard[InParts]:

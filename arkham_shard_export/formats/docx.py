@@ -11,16 +11,18 @@ from itertools import chain
 from typing import ClassVar
 
 from arkham_shard_export.archive import Archive
+from arkham_shard_export.formats.account import moment_text
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.report.builder import Report
 from arkham_shard_export.formats.wordprocessing.contents import contents
 from arkham_shard_export.formats.wordprocessing.elements import Elements
 from arkham_shard_export.formats.wordprocessing.front import title_page
 from arkham_shard_export.formats.wordprocessing.package import Package, Properties
-from arkham_shard_export.formats.wordprocessing.page import LANDSCAPE, PORTRAIT
+from arkham_shard_export.formats.wordprocessing.page import page_on
 from arkham_shard_export.formats.wordprocessing.runs import Runs
 from arkham_shard_export.formats.wordprocessing.stretch import Stretch, numbered
 from arkham_shard_export.ports import Sink
+from arkham_shard_export.presentation.reports import PARTS
 from arkham_shard_export.records import Adjustments, Batch, Section
 
 
@@ -35,6 +37,8 @@ class DocxWriter:
         laid_out=True,
         compressed=True,
         report=True,
+        options=("date_format", "report"),
+        front=PARTS,
         max_records=100_000,
         cannot_carry=(
             "JSON columns are set as readable text, and characters that XML cannot carry become U+FFFD (counted)."
@@ -52,7 +56,7 @@ class DocxWriter:
         self._document = document
         self._sink = sink
         self._report = Report(document, adjustments)
-        self._page = LANDSCAPE if self._report.wide else PORTRAIT
+        self._page = page_on(self._report.front.sheet, self._report.wide)
         self._runs = Runs(adjustments)
         self._elements = Elements(self._runs, self._page)
         self._records = self._stretch()
@@ -74,14 +78,17 @@ class DocxWriter:
         overview.add(self._report.overview())
         title = self._report.title_page(self.written)
         stretches = (overview, self._records)
+        listed = stretches if self._report.front.contents else ()
         document = chain(
             [title_page(title, self._runs, self._page).encode()],
-            contents(self._report.contents_depth, (each.entries for each in stretches)),
+            contents(self._report.contents_depth, (each.entries for each in listed)),
             numbered(piece for each in stretches for piece in each.chunks()),
         )
         archive = Archive(self._sink, fast=True)
         self._open.callback(archive.abandon)
-        Package(archive, self._page).write(self._properties(title.subtitle), self._state(), document)
+        Package(archive, self._page, title.logo).write(
+            self._properties(title.subtitle), self._state(), document
+        )
         archive.close()
 
     def close(self) -> None:
@@ -100,7 +107,7 @@ class DocxWriter:
 
     def _state(self) -> str:
         return (
-            f"State of the data: {_instant(self._document.snapshot_at):%Y-%m-%d %H:%M:%S} UTC"
+            f"State of the data: {moment_text(self._document.snapshot_at, self._document.options)}"
             if self._told
             else ""
         )

@@ -26,6 +26,20 @@ SCORES = {
 }
 """What stands below each hypothesis, and its label."""
 
+GRID_PARTS: dict[str, tuple[str, ...]] = {
+    "hypotheses": ("id", "title"),
+    "evidence": ("id", "description", "evidence_type", "source", "credibility", "relevance"),
+    "ratings": ("hypothesis_id", "evidence_id", "rating"),
+    "scores": ("hypothesis_id", *SCORES),
+}
+"""The relations of a matrix, and what of each the grid shows or is put together by; without scores it does too."""
+
+
+def makes_grid(columns: tuple[Column, ...]) -> bool:
+    """Whether records of these columns have all that a grid is put together from."""
+    names = {each.name for each in columns if each.columns}
+    return {"hypotheses", "evidence", "ratings"} <= names
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:

@@ -22,6 +22,7 @@ class JsonWriter:
         file_extension=".json",
         mime_type="application/json",
         supports_flatten=True,
+        headings=False,
         cannot_carry="NaN and infinities become null, and are counted.",
     )
 

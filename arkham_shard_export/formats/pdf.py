@@ -7,12 +7,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.formats.account import moment_text
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.readable import shortened
 from arkham_shard_export.formats.report.blocks import Block, Heading, Item, Paragraph, Table
 from arkham_shard_export.formats.report.builder import Report
 from arkham_shard_export.formats.report.portions import portions
 from arkham_shard_export.ports import Sink
+from arkham_shard_export.presentation.reports import PARTS
 from arkham_shard_export.records import Adjustments, Batch, Section
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class PdfWriter:
         laid_out=True,
         compressed=True,
         report=True,
+        options=("date_format", "report"),
+        front=PARTS,
         max_records=100_000,
         cannot_carry=(
             "JSON columns are set as readable text; a character that no font has is shown by its code point, and counted."
@@ -58,9 +62,13 @@ class PdfWriter:
         self._document = document
         self._sink = sink
         self._report = Report(document, adjustments)
-        state = f"State of the data: {document.snapshot_at[:10]} {document.snapshot_at[11:16]} UTC"
+        state = f"State of the data: {moment_text(document.snapshot_at, document.options, seconds=False)}"
         self._markup = Markup(
-            adjustments, self._report.title, state if document.include_metadata else "", self._report.wide
+            adjustments,
+            self._report.title,
+            state if document.include_metadata else "",
+            self._report.wide,
+            self._report.front.sheet,
         )
         self._scratch = sink.scratch()
         self._typesetter = Typesetter(self._scratch)
@@ -95,11 +103,14 @@ class PdfWriter:
         if len(listed) > LISTED_HEADINGS:
             listed = [each for each in entries if each.level == 1]
         # The title page tells what was changed on the way, so it is set last.
-        contents = self._markup.contents(
-            (each.level, shortened(each.title, CONTENTS_LENGTH), each.page) for each in listed
-        )
+        contents = ""
+        if self._report.front.contents:
+            contents = self._markup.contents(
+                (each.level, shortened(each.title, CONTENTS_LENGTH), each.page) for each in listed
+            )
         page = self._report.title_page(self.written)
-        front = setter.set_now(self._markup.preamble + self._markup.title_page(page) + contents)
+        title_page = self._markup.title_page(page, more=bool(contents))
+        front = setter.set_now(self._markup.preamble + title_page + contents)
         numerals = setter.set_now(NUMERALS)
         setter.close()
         told = self._document.exported_at if self._document.include_metadata else ""

@@ -24,9 +24,10 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def readable(column: Column) -> Readable:
+def readable(column: Column, times: Readable) -> Readable:
+    """`times` gives the text of a time."""
     if column.kind is Kind.TIMESTAMP:
-        return timestamp
+        return times
     if column.kind is Kind.JSON:
         return json_text
     return scalar

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from arkham_shard_export.formats.account import NOTES_TITLE, account
+from arkham_shard_export.formats.account import NOTES_TITLE, account, how_times_read
 from arkham_shard_export.formats.base import Document, Encode, FormatSpec
-from arkham_shard_export.formats.grid import grid_of
+from arkham_shard_export.formats.grid import grid_of, makes_grid
+from arkham_shard_export.formats.moments import Moments
 from arkham_shard_export.formats.workbook.about import About
 from arkham_shard_export.formats.workbook.cells import Cells, Shortened, cut, parts_of, short
 from arkham_shard_export.formats.workbook.grids import GridSheets
@@ -24,10 +25,14 @@ from arkham_shard_export.formats.workbook.sheets import Sheet, Table
 from arkham_shard_export.formats.xml import XmlText
 from arkham_shard_export.layouts import layout_of
 from arkham_shard_export.ports import Output, Sink
+from arkham_shard_export.presentation.reports import front_of
+from arkham_shard_export.presentation.times import UTC_NAME
 from arkham_shard_export.records import Adjustments, Batch, Section
 from arkham_shard_export.schema import Kind, Layout
 
-HOW_TO_READ = "Dates and times are in UTC. Records and what belongs to them are linked by their ids."
+IN_UTC = "Dates and times are in UTC."
+LINKED = "Records and what belongs to them are linked by their ids."
+HOW_TO_READ = f"{IN_UTC} {LINKED}"
 GRID_SHEETS = 50
 """Up to so many matrices each have a sheet of their own; more follow each other on sheets called Grids."""
 _LONG_TEXT = (
@@ -54,6 +59,9 @@ class XlsxWriter:
         tabular=True,
         laid_out=True,
         compressed=True,
+        options=("date_format", "report"),
+        front=("title", "subtitle"),
+        typed_dates=True,
         cannot_carry=(
             "JSON columns are JSON in a cell; a text over 32,767 characters is cut in its cell and whole on the sheet "
             "Long text; numbers of more than 15 digits and dates before March 1900 are text; characters XML cannot "
@@ -70,8 +78,11 @@ class XlsxWriter:
         self._document = document
         self._adjustments = adjustments
         self._layout = layout_of(document.target)
+        self._front = front_of(document.options)
+        self._moments = Moments(document.options, adjustments)
+        self._title = self._front.title or self._layout.title
         self._xml = XmlText(adjustments)
-        self._package = Package(sink, self._xml)
+        self._package = Package(sink, self._xml, self._moments.times)
         self._abandon = self._package.abandon
         self._cells = Cells(adjustments, self)
         # What is seen again on a grid or on the sheet About was counted, and kept, where it stands.
@@ -83,11 +94,12 @@ class XlsxWriter:
 
     def begin_section(self, section: Section) -> None:
         self._section = section
-        self._shape = Shape(self._layout.section(section.name, section.columns), section.columns)
-        self._encode = _Encoder(self._shape, self._adjustments)
+        layout = self._layout.section(section.name, section.columns)
+        self._shape = Shape(layout, section.columns, self._moments.times.zone)
+        self._encode = _Encoder(self._shape, self._adjustments, self._moments)
         self._grids = None
         opened = self._package.open
-        if section.layout is Layout.GRID and self._shape.relations:
+        if section.layout is Layout.GRID and makes_grid(section.columns):
             self._grids = GridSheets(self._repeating, opened, alone=(section.expected or 0) <= GRID_SHEETS)
             opened = self._package.open_aside
         self._main = self._table(self._shape, opened)
@@ -105,8 +117,10 @@ class XlsxWriter:
     def encoder(
         section: Section, target: str, options: Mapping[str, Any], adjustments: Adjustments
     ) -> Encode:
-        shape = Shape(layout_of(target).section(section.name, section.columns), section.columns)
-        encode = _Encoder(shape, adjustments).tables
+        layout = layout_of(target).section(section.name, section.columns)
+        moments = Moments(options, adjustments)
+        shape = Shape(layout, section.columns, moments.times.zone)
+        encode = _Encoder(shape, adjustments, moments).tables
         return lambda batch: _pack(encode(batch))
 
     def splice(self, part: bytes, rows: int) -> None:
@@ -137,7 +151,7 @@ class XlsxWriter:
         if self._document.include_metadata:
             sheets.insert(0, self._about([(sheet.name, content) for sheet, content in contents]))
         self._package.close(
-            sheets, self._layout.title, self._document.exported_at if self._document.include_metadata else ""
+            sheets, self._title, self._document.exported_at if self._document.include_metadata else ""
         )
 
     def close(self) -> None:
@@ -172,8 +186,10 @@ class XlsxWriter:
         facts, notes = account(self._document, self.written, self._adjustments)
         sheet, output = self._package.open("About")
         about = About(output, self._repeating, self._xml)
-        about.title(self._layout.title)
-        about.facts([*facts, ("How to read it", HOW_TO_READ)])
+        about.title(self._title)
+        if self._front.subtitle:
+            about.subtitle(self._front.subtitle)
+        about.facts([*facts, ("How to read it", self._how_to_read())])
         if notes:
             about.heading(NOTES_TITLE)
             about.notes(notes)
@@ -182,14 +198,23 @@ class XlsxWriter:
         about.end()
         return sheet
 
+    def _how_to_read(self) -> str:
+        in_utc = self._moments.times.zone == UTC_NAME
+        sentences = [IN_UTC if in_utc else how_times_read(self._document.options)]
+        if not any("id" in each.left_out for each in self._document.sections):
+            sentences.append(LINKED)
+        return " ".join(sentences)
+
 
 class _Encoder:
     """Encodes a batch as rows of the section's tables: the records themselves, then each relation."""
 
-    def __init__(self, shape: Shape, adjustments: Adjustments) -> None:
+    def __init__(self, shape: Shape, adjustments: Adjustments, moments: Moments) -> None:
         self._shape = shape
-        self._main = RowEncoder(shape.columns, adjustments, shape.id_place)
-        self._related = [RowEncoder(each.columns, adjustments, each.id_place) for each in shape.relations]
+        self._main = RowEncoder(shape.columns, adjustments, shape.id_place, moments)
+        self._related = [
+            RowEncoder(each.columns, adjustments, each.id_place, moments) for each in shape.relations
+        ]
 
     def tables(self, batch: Batch) -> list[Rows]:
         encoded = [self._main.encode(self._shape.rows(batch))]

@@ -8,11 +8,13 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from arkham_shard_export.formats import available
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, TargetInfo
 from arkham_shard_export.pipeline import ExportRequest, Preview, check_request, preview
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.declaring import (
     filter_infos,
     format_infos,
@@ -20,7 +22,7 @@ from arkham_shard_export.pipeline.declaring import (
     option_infos,
     target_info,
 )
-from arkham_shard_export.pipeline.request import TargetCatalogs, check_size
+from arkham_shard_export.pipeline.request import check_size
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Table, Target
@@ -75,7 +77,7 @@ class Inventory:
                 continue
             filters[SOURCE_FILTER].values.append(name)
             filters |= {each.name: each for each in filter_infos(target)}
-            options.append(option_infos(target))
+            options.append(option_infos(target, TargetCatalogs(target, {}, self._sources.columns(name))))
             told.append(f"{name} ({target.description})")
         return TargetInfo(
             target=CUSTOM,
@@ -105,11 +107,21 @@ class Inventory:
         chosen, source = self._sources.choose(target, filters)
         if source is not None and isinstance(filters, Mapping):
             filters = {name: value for name, value in filters.items() if name != SOURCE_FILTER}
-        catalogs = {table.qualified: await self._catalog(table) for table in TargetCatalogs.tables(chosen)}
-        database = TargetCatalogs(chosen, catalogs)
-        request = check_request(
-            format, chosen, filters, options, tenant_id=tenant_id, database=database, now=self._clock()
+        tables = TargetCatalogs.tables(chosen, related=_option(options, "columns") is not None)
+        catalogs = {table.qualified: await self._catalog(table) for table in tables}
+        database = TargetCatalogs(chosen, catalogs, self._sources.columns(source))
+        check = partial(
+            check_request,
+            format,
+            chosen,
+            filters,
+            options,
+            tenant_id=tenant_id,
+            database=database,
+            now=self._clock(),
         )
+        # A logo is decoded and encoded again.
+        request = await asyncio.to_thread(check) if _option(options, "report") else check()
         request = replace(request, source=source)
         if counted and request.spec.max_records is not None:
             await asyncio.to_thread(self._check_size, request, chosen)
@@ -144,3 +156,8 @@ class Inventory:
         catalog = catalog_of([(row["name"], row["type"]) for row in rows])
         self._catalogs[table.qualified] = (time.monotonic(), catalog)
         return catalog
+
+
+def _option(options: object, name: str) -> object:
+    """What somebody asks for by an option, in whatever form the options come."""
+    return options.get(name) if isinstance(options, Mapping) else getattr(options, name, None)

@@ -11,6 +11,8 @@ from arkham_shard_export.jobs.table.listing import choices
 from arkham_shard_export.jobs.table.rows import progress_of
 from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
 
+MAX_KIND = 40
+
 
 def check_filter(filter: ExportFilter) -> None:
     """InvalidRequest where a filter of the job list names something that no job can be."""
@@ -42,4 +44,14 @@ def job_fields(job: ExportJob) -> dict[str, Any]:
         value = fields[name]
         fields[name] = None if value is None else value.isoformat()
     fields["progress"] = progress_of(job)
+    return fields
+
+
+def listed_fields(job: ExportJob) -> dict[str, Any]:
+    """A job as a list of many shows it: of a logo only what it is."""
+    fields = job_fields(job)
+    report = fields["options"]["report"]
+    if isinstance(report, dict) and isinstance(report.get("logo"), str):
+        kind, _, _ = report["logo"].partition(",")
+        report["logo"] = f"{kind[:MAX_KIND]},…"
     return fields

@@ -73,6 +73,13 @@ class Sources:
             CUSTOM, name, registered.description, (), tuple(Filter(each, each) for each in registered.filters)
         )
 
+    def columns(self, source: str | None) -> tuple[str, ...]:
+        """The names of the columns of a registered source that has no tables."""
+        registered = None if source is None else self.registered.get(source)
+        if registered is None or isinstance(registered, Target):
+            return ()
+        return tuple(getattr(each, "name", str(each)) for each in registered.columns)
+
     def only_here(self, request: ExportRequest) -> bool:
         """Whether the records can be read in the host's process alone, and not by a worker."""
         return self.location is None or self._object(request) is not None
@@ -90,7 +97,8 @@ class Sources:
         """The records of a request; call it in a thread. `exact` as in `open_snapshot`."""
         registered = self._object(request)
         if registered is not None:
-            return CustomSource(registered, request.selection(), adjustments, self._loop, self._clock, check)
+            selection, extent = request.selection(), request.extent()
+            return CustomSource(registered, selection, adjustments, self._loop, self._clock, check, extent)
         return source_of(request, target, self.snapshot(exact), adjustments, annexes)
 
     def snapshot(self, exact: bool = True) -> Snapshot:

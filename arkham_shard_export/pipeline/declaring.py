@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from arkham_shard_export.formats import available, specs
 from arkham_shard_export.formats.base import FormatSpec
-from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, OptionInfo, TargetInfo
+from arkham_shard_export.models import (
+    ExportOptions,
+    FilterInfo,
+    FormatInfo,
+    OptionInfo,
+    OptionPart,
+    TargetInfo,
+)
 from arkham_shard_export.peers import ENTITY_TYPES
-from arkham_shard_export.pipeline.request import COMPRESSION_CHOICES, GROUPINGS, TargetCatalogs, misapplied
+from arkham_shard_export.pipeline.applying import misapplied
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
+from arkham_shard_export.pipeline.extents import extent_of
+from arkham_shard_export.pipeline.request import COMPRESSION_CHOICES, GROUPINGS
+from arkham_shard_export.presentation.delimiting import CHOICES, PRESETS
+from arkham_shard_export.presentation.reports import PAPERS, SECTIONS
+from arkham_shard_export.presentation.times import DATE, DIRECTIVES, ISO
 from arkham_shard_export.relative_dates import NAMES
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.compressing import NONE
@@ -29,8 +42,26 @@ class _Declared:
     description: str
     sample: Any = None
     choices: tuple[str, ...] = ()
+    parts: tuple[OptionPart, ...] = ()
 
 
+_CSV_PARTS = (
+    OptionPart(
+        "preset", "choice", "Where the other parts start from; machine, unless another is named.", [*PRESETS]
+    ),
+    OptionPart("delimiter", "choice", "What stands between cells.", [*CHOICES["delimiter"]]),
+    OptionPart("quote", "choice", "What stands around a cell that needs it.", [*CHOICES["quote"]]),
+    OptionPart("encoding", "choice", "How characters become bytes.", [*CHOICES["encoding"]]),
+    OptionPart("bom", "boolean", "The file begins with a byte order mark, by which Excel knows Unicode."),
+    OptionPart("line_end", "choice", "What ends a line.", [*CHOICES["line_end"]]),
+)
+_REPORT_PARTS = (
+    OptionPart("title", "text", "The title in front, on every page and in the file's properties."),
+    OptionPart("subtitle", "text", "A line below the title."),
+    OptionPart("logo", "image", "A PNG or JPEG picture above the title."),
+    OptionPart("paper", "choice", "The paper.", [*PAPERS]),
+    *(OptionPart(f"sections.{name}", "boolean", text) for name, text in SECTIONS.items()),
+)
 _OPTIONS = (
     _Declared("max_records", "integer", "At most so many records; the others are counted as left out.", 1),
     _Declared(
@@ -77,6 +108,26 @@ _OPTIONS = (
         False,
     ),
     _Declared("compression", "choice", "The file comes compressed.", None, COMPRESSION_CHOICES),
+    _Declared(
+        "columns",
+        "columns",
+        "Only these columns, in this order; each a name, or a name and the label that stands in its heading.",
+    ),
+    _Declared("time_zone", "zone", "Times are written in this zone, by its IANA name.", "Europe/Berlin"),
+    _Declared(
+        "date_format",
+        "date_format",
+        f"How times are written: iso, date, or a pattern of {' '.join(DIRECTIVES)}.",
+        "date",
+        (ISO, DATE),
+    ),
+    _Declared(
+        "csv", "object", "The dialect of CSV: a preset, or its parts.", "excel", tuple(PRESETS), _CSV_PARTS
+    ),
+    _Declared(
+        "report", "object", "The front and the paper of a report.", {"title": "Title"}, parts=_REPORT_PARTS
+    ),
+    _Declared("layout", "layout", "A Word file that the report is laid out by, by its id.", "any"),
 )
 
 LIST_OPTIONS = tuple(each.name for each in _OPTIONS if each.type == "choices")
@@ -125,7 +176,9 @@ def target_info(snapshot: Snapshot, target: Target, tenant_id: str | None) -> Ta
             left_out = count(snapshot, table, conditions.records(each)) - included
             if left_out:
                 remarks.append(f"{left_out} more are left out: {each.exclusion.reason}.")
-    tables = {each.qualified: conditions.catalog(each) for each in TargetCatalogs.tables(target)}
+    tables = {
+        each.qualified: conditions.catalog(each) for each in TargetCatalogs.tables(target, related=True)
+    }
     return TargetInfo(
         target=target.name,
         name=target.title,
@@ -150,12 +203,20 @@ def option_infos(target: Target, database: TargetCatalogs | None = None) -> list
     for declared in _OPTIONS:
         if declared.name == "sort_by":
             declared = replace(declared, sample=next(iter(sortable), "none"), choices=sortable)
+        if declared.name == "columns":
+            of_formats = _sections(target, database)
+            sections = _all_sections(of_formats)
+            section, names = next(iter(sections.items()))
+            declared = replace(declared, sample={section: [*names][:1]})
         info = OptionInfo(
             declared.name,
             declared.type,
             _DEFAULTS[declared.name],
             declared.description,
             list(declared.choices),
+            choices_by_section=sections if declared.name == "columns" else {},
+            lacking_by_format=_lacking(sections, of_formats) if declared.name == "columns" else {},
+            parts=[replace(each, refused=dict(each.refused)) for each in declared.parts],
         )
         for spec in specs():
             _tell_refusals(info, declared, target, spec, database)
@@ -171,6 +232,8 @@ def _tell_refusals(
         reason = _refusal(declared.name, declared.sample, target, spec, database)
         if reason is not None:
             info.refused[spec.format] = reason
+        elif declared.name == "report":
+            _tell_refused_parts(info, spec)
         return
     reasons = {each: _refusal("compression", each, target, spec, database) for each in declared.choices}
     left = [each for each, reason in reasons.items() if reason is None]
@@ -180,12 +243,46 @@ def _tell_refusals(
         info.choices_by_format[spec.format] = left
 
 
+def _tell_refused_parts(info: OptionInfo, spec: FormatSpec) -> None:
+    for part in info.parts:
+        if part.name.partition(".")[0] not in spec.front:
+            part.refused[spec.format] = f"options.report.{part.name} does not apply to {spec.name}."
+
+
+_Sections = Mapping[str, Sequence[str]]
+
+
+def _sections(target: Target, database: TargetCatalogs) -> dict[str, _Sections]:
+    """For each format the columns of each section and relation, with all that can be asked for besides."""
+    options = replace(ExportOptions(), include_conflicts=True, include_gaps=True, group_by="entity")
+    return {spec.format: database.columns(extent_of(target.name, options, spec)) for spec in specs()}
+
+
+def _all_sections(of_formats: Mapping[str, _Sections]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for sections in of_formats.values():
+        for name, columns in sections.items():
+            found.setdefault(name, {}).update(dict.fromkeys(columns))
+    return {name: list(columns) for name, columns in found.items()}
+
+
+def _lacking(every: _Sections, of_formats: Mapping[str, _Sections]) -> dict[str, dict[str, list[str]]]:
+    """What each format does not have of all columns."""
+    lacking: dict[str, dict[str, list[str]]] = {}
+    for format, sections in of_formats.items():
+        for name, columns in every.items():
+            if missing := [each for each in columns if each not in sections.get(name, ())]:
+                lacking.setdefault(format, {})[name] = missing
+    return lacking
+
+
 def _refusal(name: str, value: Any, target: Target, spec: FormatSpec, database: TargetCatalogs) -> str | None:
     options = replace(ExportOptions(), **{name: value})
     if name == "sort_order":
         options.sort_by = next(iter(database.sortable()), None)
     problems = misapplied(target, spec, options, database)
-    return next((each.message for each in problems if each.field == f"options.{name}"), None)
+    field = f"options.{name}"
+    return next((each.message for each in problems if each.field == field), None)
 
 
 def merged(lists: Iterable[list[OptionInfo]]) -> list[OptionInfo]:
@@ -195,5 +292,8 @@ def merged(lists: Iterable[list[OptionInfo]]) -> list[OptionInfo]:
         for info in each:
             known = found.setdefault(info.name, replace(info))
             known.choices = list(dict.fromkeys((*known.choices, *info.choices)))
+            for section, names in info.choices_by_section.items():
+                columns = dict.fromkeys((*known.choices_by_section.get(section, ()), *names))
+                known.choices_by_section = {**known.choices_by_section, section: list(columns)}
             known.refused = {name: why for name, why in known.refused.items() if name in info.refused}
     return [found[each.name] for each in _OPTIONS if each.name in found]

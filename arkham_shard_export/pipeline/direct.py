@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.models import TargetInfo
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.declaring import target_info
 from arkham_shard_export.pipeline.export import Outcome, Progress, export
 from arkham_shard_export.pipeline.preview import Preview, preview
-from arkham_shard_export.pipeline.request import ExportRequest, TargetCatalogs, check_request, check_size
+from arkham_shard_export.pipeline.request import ExportRequest, check_request, check_size
 from arkham_shard_export.pipeline.run import open_source, source_of
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
@@ -90,6 +91,8 @@ def _checked(
         raise InvalidRequest([problem])
     chosen = TARGETS[target]
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
-        catalogs = {table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen)}
+        catalogs = {
+            table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen, related=True)
+        }
         database = TargetCatalogs(chosen, catalogs)
         return check_request(format, chosen, filters, options, database=database, now=clock()), chosen

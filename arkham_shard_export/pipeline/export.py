@@ -11,12 +11,15 @@ from typing import Any
 from arkham_shard_export.errors import Incomplete
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import Document, InParts, Writer, in_parts
+from arkham_shard_export.models import PRESENTATION, ExportOptions
 from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.portions import parts_of, rules_of
 from arkham_shard_export.pipeline.request import ExportRequest, check_size
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.records import Adjustments, Helpers, Part, Portions, Section, Source
 from arkham_shard_export.sinks.compressing import compressed, compressed_extension
+
+_DEFAULTS = asdict(ExportOptions())
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, the records done and the records expected."""
@@ -144,10 +147,14 @@ def document_of(
         exported_at=exported_at.isoformat(),
         snapshot_at=source.snapshot_at.isoformat(),
         filters=request.given_filters,
-        options={name: value for name, value in asdict(request.options).items() if name not in _UNTOLD},
+        options={name: value for name, value in asdict(request.options).items() if _is_told(name, value)},
         sections=sections,
         include_metadata=request.options.include_metadata,
     )
+
+
+def _is_told(name: str, value: Any) -> bool:
+    return name not in _UNTOLD and (name not in PRESENTATION or value != _DEFAULTS[name])
 
 
 def _flattened(

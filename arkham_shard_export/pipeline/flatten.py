@@ -47,13 +47,13 @@ def flattened(
     makers: list[Callable[[Any], Sequence[Any]]] = []
     for column in section.columns:
         if column.kind is Kind.RECORD and declared.isdisjoint(_spread_names(column)):
-            columns += [replace(each, name=f"{column.name}.{each.name}") for each in column.columns]
+            columns += [_spread_column(column, each) for each in column.columns]
             makers.append(_spread(len(column.columns)))
         elif column.name in plans:
             plan = plans[column.name]
             paths = sorted(plan.paths)
             columns += [column] if plan.keeps_base else []
-            columns += [Column(_dotted(column.name, path), Kind.VALUE) for path in paths]
+            columns += [_path_column(column, path) for path in paths]
             makers.append(_object(plan, paths, adjustments))
         else:
             columns.append(column)
@@ -71,6 +71,17 @@ def flattened(
 
 def _spread_names(column: Column) -> set[str]:
     return {f"{column.name}.{each.name}" for each in column.columns} if column.kind is Kind.RECORD else set()
+
+
+def _spread_column(column: Column, inner: Column) -> Column:
+    """What was chosen keeps its place; the label of what it was spread from stands before its own."""
+    label = f"{column.heading}.{inner.heading}" if column.label or inner.label else ""
+    return replace(inner, name=f"{column.name}.{inner.name}", label=label, chosen=column.chosen)
+
+
+def _path_column(column: Column, path: Path) -> Column:
+    label = _dotted(column.label, path) if column.label else ""
+    return Column(_dotted(column.name, path), Kind.VALUE, label=label, chosen=column.chosen)
 
 
 def _dotted(name: str, path: Path) -> str:

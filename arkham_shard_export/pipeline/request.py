@@ -12,15 +12,19 @@ from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS, available, specs, writer_class
 from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.layouts import layout_of
-from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.models import PRESENTATION, ExportOptions
 from arkham_shard_export.peers import ENTITY_TYPES
 from arkham_shard_export.periods import PERIODS
+from arkham_shard_export.pipeline.applying import misapplied
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
+from arkham_shard_export.pipeline.extents import extent_of
+from arkham_shard_export.pipeline.presenting import presentation_problems, with_logo_made_anew
 from arkham_shard_export.ports import system_clock
+from arkham_shard_export.presentation.words import shown
 from arkham_shard_export.records import Section
 from arkham_shard_export.relative_dates import NAMES, DateRange, is_relative, resolve
-from arkham_shard_export.schema import Filter, Layout, Table, Target
+from arkham_shard_export.schema import Target
 from arkham_shard_export.sinks.compressing import COMPRESSIONS, NONE
-from arkham_shard_export.sources.dialects import Catalog
 from arkham_shard_export.sources.selection import Extent, Selection
 
 GROUPINGS = (*PERIODS, "entity")
@@ -68,27 +72,11 @@ class ExportRequest:
             max_records=options.max_records,
         )
 
-    def _headed_by_period(self) -> bool:
-        """A report whose events stand under their days, weeks or months needs no list of groups besides."""
-        options = self.options
-        return self.spec.report and options.group_by in PERIODS and options.sort_by is None
-
     def _sorted_under_headings(self) -> str | None:
         return layout_of(self.target).grouped_by if self.spec.report else None
 
     def extent(self, annexes: bool = True) -> Extent:
-        options, spec = self.options, self.spec
-        return Extent(
-            relationships=options.include_relationships,
-            tabular=spec.tabular,
-            tables=spec.laid_out or not spec.tabular,
-            members=spec.laid_out,
-            conflicts=options.include_conflicts,
-            gaps=options.include_gaps,
-            group_by=None if self._headed_by_period() else options.group_by,
-            indexes=options.include_metadata,
-            annexes=annexes,
-        )
+        return extent_of(self.target, self.options, self.spec, annexes)
 
 
 def parse_date(text: str) -> datetime:
@@ -104,58 +92,17 @@ def _end_of(text: str) -> datetime:
     return moment + min(length, datetime.max.replace(tzinfo=UTC) - moment)
 
 
-@dataclass(frozen=True, slots=True)
-class TargetCatalogs:
-    """The columns that the tables of a target really have, by qualified name of the table; None: no such table."""
-
-    target: Target
-    catalogs: Mapping[str, Catalog | None]
-
-    @staticmethod
-    def tables(target: Target) -> list[Table]:
-        """The tables whose columns decide what may be asked for."""
-        tables = [each.table for each in target.sets]
-        return tables + [each.parent.table for each in target.sets if each.parent is not None]
-
-    def sortable(self) -> list[str]:
-        names: dict[str, None] = {}
-        for each in self.target.sets:
-            catalog = self.catalogs.get(each.table.qualified)
-            known = [
-                column.name for column in each.table.columns if catalog is None or column.name in catalog
-            ]
-            names.update(dict.fromkeys((*known, *(name for name in catalog or () if name != "tenant_id"))))
-        return list(names)
-
-    def lacking(self, names: Sequence[str | None]) -> str | None:
-        """Of one wanted column per record set, the first that its table lacks; None where all are there."""
-        for each, name in zip(self.target.sets, names, strict=True):
-            catalog = self.catalogs.get(each.table.qualified)
-            if name is not None and catalog is not None and name not in catalog:
-                return name
-        return None
-
-    def unfilterable(self, filter: Filter) -> str | None:
-        """Why a filter cannot be used in this database, or None."""
-        for each in self.target.sets:
-            table = each.parent.table if filter.in_parent and each.parent else each.table
-            catalog = self.catalogs.get(table.qualified)
-            if catalog is not None and filter.column not in catalog:
-                return f"Filter {filter.name} needs the column {filter.column}, which this database lacks."
-        return None
-
-
 def check_format(name: object, target_title: str | None = None) -> FieldProblem | None:
     if isinstance(name, str) and name in FORMATS:
         spec = writer_class(name).spec
         if spec.missing_library is None:
             return None
         message = (
-            f"Format {_shown(name)} needs {spec.missing_library}, which is not installed here: {spec.remedy}."
+            f"Format {shown(name)} needs {spec.missing_library}, which is not installed here: {spec.remedy}."
         )
         return FieldProblem("format", name, message, tuple(available()))
     where = f" for {target_title}" if target_title else ""
-    return FieldProblem("format", name, f"Format {_shown(name)} is not available{where}.", tuple(available()))
+    return FieldProblem("format", name, f"Format {shown(name)} is not available{where}.", tuple(available()))
 
 
 def check_size(request: ExportRequest, sections: Sequence[Section]) -> None:
@@ -194,6 +141,8 @@ def check_request(
     checked_filters = _filters(target, filters, database, problems)
     checked_options = _options(options, problems)
     spec = None if problem is not None else writer_class(str(format)).spec
+    if isinstance(checked_options.columns, list) and database.main:
+        checked_options.columns = {database.main: checked_options.columns}
     problems += misapplied(target, spec, checked_options, database)
     if problems:
         raise InvalidRequest(problems)
@@ -205,14 +154,9 @@ def _dated(options: ExportOptions, now: datetime) -> tuple[ExportOptions, DateRa
     """A relative range as the dates that it stands for."""
     if options.date_range is None:
         return options, None
-    found = resolve(options.date_range, now, getattr(options, "time_zone", None) or "UTC")
+    found = resolve(options.date_range, now, options.time_zone or "UTC")
     dated = replace(options, date_range=None, date_range_start=found.start, date_range_end=found.end)
     return dated, found
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _text_problem(field: str, value: str) -> FieldProblem | None:
@@ -252,7 +196,7 @@ def _filters(
     for name, value in filters.items():
         field = f"filters.{name}"
         if name not in known:
-            message = f"Unknown filter {_shown(name)} for {target.title.lower()}."
+            message = f"Unknown filter {shown(name)} for {target.title.lower()}."
             problems.append(FieldProblem(field, value, message, target.filter_names))
             continue
         if value is None:
@@ -260,7 +204,7 @@ def _filters(
         values = value if isinstance(value, list) else [value]
         if not values or len(values) > MAX_FILTER_VALUES or not all(isinstance(each, str) for each in values):
             message = (
-                f"{field} must be a text or a list of 1 to {MAX_FILTER_VALUES} texts, not {_shown(value)}."
+                f"{field} must be a text or a list of 1 to {MAX_FILTER_VALUES} texts, not {shown(value)}."
             )
             problems.append(FieldProblem(field, value, message, known[name].valid))
             continue
@@ -269,7 +213,7 @@ def _filters(
         if bad:
             problems.append(bad[0])
         elif wrong:
-            message = f"{field} cannot be {_shown(wrong[0])}."
+            message = f"{field} cannot be {shown(wrong[0])}."
             problems.append(FieldProblem(field, wrong[0], message, known[name].valid))
         elif (reason := database.unfilterable(known[name])) is not None:
             problems.append(FieldProblem(field, value, reason))
@@ -296,11 +240,13 @@ def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
     for name, value in options.items():
         field = f"options.{name}"
         if name not in names:
-            problems.append(FieldProblem(field, value, f"Unknown option {_shown(name)}.", names))
-        elif (problem := _option_problem(name, field, value)) is not None:
-            problems.append(problem)
+            problems.append(FieldProblem(field, value, f"Unknown option {shown(name)}.", names))
+        elif found := _option_problems(name, field, value):
+            problems += found
         else:
             checked[name] = value
+    if checked.get("report") is not None:
+        checked["report"] = with_logo_made_anew(checked["report"], problems)
     result = replace(ExportOptions(), **checked)
     start, end = result.date_range_start, result.date_range_end
     if start and end and parse_date(start) >= _end_of(end):
@@ -312,38 +258,45 @@ def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
     return result
 
 
+def _option_problems(name: str, field: str, value: Any) -> list[FieldProblem]:
+    if value is None and _DEFAULTS[name] is None:
+        return []
+    if name in PRESENTATION:
+        return presentation_problems(name, field, value)
+    problem = _option_problem(name, field, value)
+    return [] if problem is None else [problem]
+
+
 def _option_problem(name: str, field: str, value: Any) -> FieldProblem | None:
     default = _DEFAULTS[name]
-    if value is None and default is None:
-        return None
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            return FieldProblem(field, value, f"{field} must be true or false, not {_shown(value)}.")
+            return FieldProblem(field, value, f"{field} must be true or false, not {shown(value)}.")
     elif name == "max_records":
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_RECORDS:
-            message = f"{field} must be a whole number of at least 1 and at most {MAX_RECORDS}, not {_shown(value)}."
+            message = (
+                f"{field} must be a whole number of at least 1 and at most {MAX_RECORDS}, not {shown(value)}."
+            )
             return FieldProblem(field, value, message)
     elif name in ("date_range_start", "date_range_end"):
         return _date_problem(field, value)
     elif name == "date_range":
         if not is_relative(value):
-            message = (
-                f"{field} must be a range such as last_7_days (any number of days), not {_shown(value)}."
-            )
+            message = f"{field} must be a range such as last_7_days (any number of days), not {shown(value)}."
             return FieldProblem(field, value, message, NAMES)
     elif name == "entity_types":
         listed = isinstance(value, list) and 0 < len(value) <= MAX_FILTER_VALUES
         if not listed or any(each not in ENTITY_TYPES for each in value):
-            message = f"{field} must be a list of entity types, not {_shown(value)}."
+            message = f"{field} must be a list of entity types, not {shown(value)}."
             return FieldProblem(field, value, message, ENTITY_TYPES)
     elif name == "sort_order" and value not in ("asc", "desc"):
-        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", ("asc", "desc"))
+        return FieldProblem(field, value, f"{field} cannot be {shown(value)}.", ("asc", "desc"))
     elif name == "group_by" and value not in GROUPINGS:
-        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", GROUPINGS)
+        return FieldProblem(field, value, f"{field} cannot be {shown(value)}.", GROUPINGS)
     elif name == "compression" and value not in COMPRESSION_CHOICES:
-        return FieldProblem(field, value, f"{field} cannot be {_shown(value)}.", COMPRESSION_CHOICES)
+        return FieldProblem(field, value, f"{field} cannot be {shown(value)}.", COMPRESSION_CHOICES)
     elif name == "sort_by" and not isinstance(value, str):
-        return FieldProblem(field, value, f"{field} must be the name of a column, not {_shown(value)}.")
+        return FieldProblem(field, value, f"{field} must be the name of a column, not {shown(value)}.")
     return None
 
 
@@ -351,87 +304,6 @@ def _date_problem(field: str, value: Any) -> FieldProblem | None:
     try:
         (_end_of if field.endswith("end") else parse_date)(value)
     except (ValueError, TypeError, OverflowError):
-        message = f"{field} must be an ISO 8601 date such as 2026-11-22 or 2026-11-22T13:00:00Z, not {_shown(value)}."
+        message = f"{field} must be an ISO 8601 date such as 2026-11-22 or 2026-11-22T13:00:00Z, not {shown(value)}."
         return FieldProblem(field, value, message)
     return None
-
-
-def misapplied(
-    target: Target, spec: FormatSpec | None, options: ExportOptions, database: TargetCatalogs
-) -> list[FieldProblem]:
-    """Options that mean nothing for this target or format; at their defaults they ask for nothing."""
-    sortable = database.sortable()
-    given = {name for name, default in _DEFAULTS.items() if getattr(options, name) != default}
-    title = target.title.lower()
-    problems = []
-    for name in sorted(given & {"entity_types", "include_conflicts", "include_gaps", "group_by"}):
-        lacking = None
-        if name == "entity_types":
-            lacking = database.lacking([each.entity_types_column for each in target.sets])
-        if lacking is not None:
-            message = f"Option {name} needs the column {lacking}, which this database lacks."
-            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
-        elif name not in target.options:
-            message = f"Option {name} does not apply to {title}."
-            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
-    for name in sorted(given & {"date_range", "date_range_start", "date_range_end"}):
-        lacking = database.lacking([each.main_date for each in target.sets])
-        if lacking is not None or not any(each.main_date for each in target.sets):
-            date = f"no {lacking} here" if lacking else "no date"
-            message = f"Option {name} does not apply to {title}: it has {date} to choose by."
-            problems.append(FieldProblem(f"options.{name}", getattr(options, name), message))
-    if spec is not None and "spreadsheet_safe" in given and "spreadsheet_safe" not in spec.options:
-        message = f"Option spreadsheet_safe does not apply to {spec.name}."
-        problems.append(FieldProblem("options.spreadsheet_safe", options.spreadsheet_safe, message))
-    if spec is not None and (reason := _incompressible(target, spec, options)) is not None:
-        valid = (NONE, "zip") if spec.file_per_table else (NONE,)
-        problems.append(FieldProblem("options.compression", options.compression, reason, valid))
-    if (
-        spec is not None
-        and options.flatten
-        and (not spec.supports_flatten or (spec.tabular and not spec.laid_out and _is_grid(target)))
-    ):
-        message = f"Option flatten does not apply to {title} as {spec.name}."
-        problems.append(FieldProblem("options.flatten", True, message))
-    if (
-        spec is not None
-        and spec.tabular
-        and not spec.laid_out
-        and _is_grid(target)
-        and not options.include_relationships
-    ):
-        message = (
-            f"Option include_relationships: false does not apply to {title} as {spec.name}: hypotheses, evidence and "
-            "ratings are the grid."
-        )
-        problems.append(FieldProblem("options.include_relationships", False, message))
-    if options.sort_by is not None and options.sort_by not in sortable:
-        message = f"{title.capitalize()} cannot be sorted by {_shown(options.sort_by)}."
-        problems.append(FieldProblem("options.sort_by", options.sort_by, message, tuple(sortable)))
-    if (
-        options.sort_order == "desc"
-        and options.sort_by is None
-        and not any(each.order for each in target.sets)
-    ):
-        message = "Option sort_order needs sort_by: without it records come as they are stored."
-        problems.append(FieldProblem("options.sort_order", "desc", message, tuple(sortable)))
-    return problems
-
-
-def _incompressible(target: Target, spec: FormatSpec, options: ExportOptions) -> str | None:
-    """Why the file cannot be compressed as asked for, or None."""
-    if options.compression == NONE:
-        return None
-    if spec.compressed:
-        return f"Option compression does not apply to {spec.name}, which is compressed already."
-    asked = (options.include_conflicts, options.include_gaps, options.group_by is not None)
-    if spec.file_per_table and options.compression != "zip" and len(target.sets) + sum(asked) > 1:
-        return (
-            f"Option compression cannot be {_shown(options.compression)} here: several tables as {spec.name} come as a "
-            "ZIP, which is compressed already."
-        )
-    return None
-
-
-def _is_grid(target: Target) -> bool:
-    return any(each.layout is Layout.GRID for each in target.sets)

@@ -26,7 +26,9 @@ def beside(columns: tuple[Column, ...], added: int) -> tuple[Column, ...]:
 
 
 class Attachment(Protocol):
-    """Adds one column: `values` gives its value for each row of a batch, in order."""
+    """Adds one column: `values` gives its value for each row of a batch, in order. It `needs` the columns of these names."""
+
+    needs: tuple[str, ...]
 
     @property
     def column(self) -> Column: ...
@@ -35,21 +37,30 @@ class Attachment(Protocol):
 
 
 class Related:
-    """Related rows, read with one statement a batch and foreign key."""
+    """Related rows, read with one statement a batch and foreign key. Of columns that are not `wanted` all values are None."""
 
-    def __init__(self, conditions: Conditions, relation: Relation, canonical: Canonical) -> None:
+    def __init__(
+        self,
+        conditions: Conditions,
+        relation: Relation,
+        canonical: Canonical,
+        wanted: frozenset[str] | None = None,
+    ) -> None:
         self._conditions = conditions
         self._relation = relation
+        self.needs: tuple[str, ...] = (relation.local_key,)
         catalog = conditions.catalog(relation.table) or {}
         columns = read_columns(relation.table, catalog, conditions.dialect)
-        self._expressions = [
-            conditions.dialect.value(each.name, catalog[each.name], each.kind) for each in columns
-        ]
+        expressions = [conditions.dialect.value(each.name, catalog[each.name], each.kind) for each in columns]
         converters = ColumnConverters(canonical, lambda: conditions.snapshot.valid_text)
         self._converters = [converters.converter(each) for each in columns]
         self._directed = len(relation.foreign_keys) > 1
         if self._directed:
             columns = beside((*columns, Column("direction")), 1)
+        self._expressions = [
+            expression if wanted is None or each.name in wanted else "NULL"
+            for expression, each in zip(expressions, columns, strict=False)
+        ]
         kind = Kind.RECORD if relation.single else Kind.RECORDS
         self.column = Column(relation.name, kind, columns=columns)
         self._exists = all(key in catalog for key in relation.foreign_keys)
@@ -100,6 +111,7 @@ class Computed:
         self, computed: Column, function: Callable[[dict[str, Any]], Any], columns: list[Column]
     ) -> None:
         self.column = computed
+        self.needs: tuple[str, ...] = tuple(each.name for each in columns)
         self._function = function
         self._columns = columns
 
@@ -145,6 +157,7 @@ class Named:
 
     def __init__(self, name: str, source: str, lookup: Lookup, canonical: Canonical) -> None:
         self.column = Column(name)
+        self.needs: tuple[str, ...] = (source,)
         self._source = source
         self._lookup = lookup
         self._canonical = canonical
@@ -166,6 +179,7 @@ class Names:
         import msgspec
 
         self.column = Column(name, Kind.JSON)
+        self.needs: tuple[str, ...] = (source,)
         self._source = source
         self._lookup = lookup
         self._canonical = canonical

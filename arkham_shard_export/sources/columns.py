@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from arkham_shard_export.presentation.times import UTC_NAME
 from arkham_shard_export.schema import Column, Kind
 from arkham_shard_export.sources.values import Canonical
 
@@ -50,7 +51,7 @@ class ColumnConverters:
     def _check(self, kind: Kind) -> Callable[[Sequence[Any]], bool] | None:
         if kind in (Kind.TEXT, Kind.INTEGER, Kind.NUMBER):
             return self._are_scalars
-        return _are_times if kind is Kind.TIMESTAMP else None
+        return _are_times if kind is Kind.TIMESTAMP and self._canonical.zone == UTC_NAME else None
 
     def _are_scalars(self, values: Sequence[Any]) -> bool:
         kinds = set(map(type, values))

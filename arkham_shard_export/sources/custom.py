@@ -23,7 +23,8 @@ from arkham_shard_export.errors import SourceFailed
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import BATCH_ROWS, Adjustments, Batch, Helpers, Section, Skip
 from arkham_shard_export.schema import Column
-from arkham_shard_export.sources.selection import Selection
+from arkham_shard_export.sources.arranging import rearranged
+from arkham_shard_export.sources.selection import Extent, Selection
 from arkham_shard_export.sources.values import Canonical
 
 T = TypeVar("T")
@@ -67,7 +68,9 @@ class CustomSource:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         check: Callable[[], None] = lambda: None,
+        extent: Extent | None = None,
     ) -> None:
+        self._extent = extent or Extent()
         self.snapshot_at = clock()
         self._check = check
         self._registered = registered
@@ -87,7 +90,8 @@ class CustomSource:
         skips: tuple[Skip, ...] = ()
         if limit is not None and matched > limit:
             skips = (Skip("max_records", matched - limit, f"max_records is {limit}"),)
-        return [Section("records", tuple(self._registered.columns), self._read, matched, skips)]
+        section = Section("records", tuple(self._registered.columns), self._read, matched, skips)
+        return [rearranged(section, self._extent.columns)]
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         """The result of a call into the other shard, whose failure is the source's; asks the check while it waits."""
@@ -110,7 +114,7 @@ class CustomSource:
             raise SourceFailed(f"The source {self._registered.name!r} failed: {error}") from error
 
     def _read(self, names: Sequence[str] | None = None) -> Iterator[Batch]:
-        canonical = Canonical(self._adjustments)
+        canonical = Canonical(self._adjustments, self._extent.zone)
         columns = [each for each in self._registered.columns if names is None or each.name in names]
         converters = [(each.name, canonical.converter(each)) for each in columns]
         left = self._selection.max_records

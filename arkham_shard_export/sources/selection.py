@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.presentation.columns import Chosen
+from arkham_shard_export.presentation.times import UTC_NAME
 from arkham_shard_export.records import Portion
 from arkham_shard_export.schema import Kind, RecordSet, Relation, Table, Target
 from arkham_shard_export.sources.dialects import Catalog, column
@@ -32,7 +34,8 @@ class Selection:
 class Extent:
     """What belongs to each record and besides the records. `tabular` asks for lookups in the record itself,
     `indexes` for what explains the ids in the records, `tables` for derived tables besides lookups, `members` for
-    what people read: groups as rows of events instead of lists of ids, the ends of an edge by name too."""
+    what people read: groups as rows of events instead of lists of ids, the ends of an edge by name too. `columns` are those
+    that were chosen, `zone` is that of the times."""
 
     relationships: bool = True
     tabular: bool = False
@@ -43,6 +46,8 @@ class Extent:
     group_by: str | None = None
     indexes: bool = True
     annexes: bool = True
+    columns: Chosen = field(default_factory=dict)
+    zone: str = UTC_NAME
 
 
 @dataclass(slots=True)

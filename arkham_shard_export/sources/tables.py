@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from arkham_shard_export.peers import ENTITIES, GRAPHS, TIMELINE_EVENTS
+from arkham_shard_export.presentation.times import UTC_NAME
 from arkham_shard_export.records import (
     BATCH_ROWS,
     PORTION_ROWS,
@@ -21,7 +22,8 @@ from arkham_shard_export.records import (
     Section,
     Skip,
 )
-from arkham_shard_export.schema import Column, Layout, RecordSet, Relation, Target
+from arkham_shard_export.schema import Column, Kind, Layout, RecordSet, Relation, Target
+from arkham_shard_export.sources.arranging import Arrangement, arranged, rearranged, wanted
 from arkham_shard_export.sources.attachments import (
     Attachment,
     Computed,
@@ -63,7 +65,7 @@ class TableSource:
         self._selection = selection
         self._extent = extent or Extent()
         self._adjustments = adjustments or Adjustments()
-        self._canonical = Canonical(self._adjustments)
+        self._canonical = Canonical(self._adjustments, self._extent.zone)
         self._columns = ColumnConverters(self._canonical, lambda: snapshot.valid_text)
         self._conditions = Conditions(snapshot, target, selection)
 
@@ -74,7 +76,7 @@ class TableSource:
             section, left = self._record_section(record_set, left)
             sections.append(section)
         if self._extent.annexes:
-            sections += self._annexes()
+            sections += [rearranged(each, self._extent.columns) for each in self._annexes()]
         return sections
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ class TableSource:
                 0,
                 layout=record_set.layout,
             )
-            return nothing, left
+            return rearranged(nothing, self._extent.columns), left
         matched = count(self._snapshot, self._table(record_set), self._conditions.records(record_set))
         skips = []
         exclusion = record_set.exclusion
@@ -114,7 +116,7 @@ class TableSource:
                 )
         if (undated := self._conditions.undated(record_set)) is not None:
             self._adjustments.add("undated", count(self._snapshot, self._table(record_set), undated))
-        columns, read = self._reading(record_set)
+        arrangement, read = self._reading(record_set)
         places = self._places(record_set, included) if limit is None or included <= limit else ()
         if not places and self._snapshot.consistent and included <= BATCH_ROWS:
             limit = included if limit is None else min(limit, included)
@@ -125,45 +127,60 @@ class TableSource:
 
         section = Section(
             record_set.name,
-            columns,
+            arrangement.columns,
             read_all,
             matched,
             tuple(skips),
             layout=record_set.layout,
-            portions=self._portions(record_set, columns, read, places) if places else None,
+            portions=self._portions(record_set, arrangement, read, places) if places else None,
+            left_out=arrangement.left_out,
         )
         return section, left
 
     def apart(self, name: str) -> tuple[Section, Portions]:
         """A section without its counts, and what reads the portions that another source has found in it."""
         record_set = next(each for each in self._target.sets if each.name == name)
-        columns, read = self._reading(record_set)
-        section = Section(name, columns, lambda names: read(names, None, None), layout=record_set.layout)
-        return section, self._portions(record_set, columns, read, ())
+        arrangement, read = self._reading(record_set)
+        section = Section(
+            name, arrangement.columns, lambda names: read(names, None, None), layout=record_set.layout
+        )
+        return section, self._portions(record_set, arrangement, read, ())
 
-    def _reading(self, record_set: RecordSet) -> tuple[tuple[Column, ...], Read]:
+    def _reading(self, record_set: RecordSet) -> tuple[Arrangement, Read]:
         """The columns of a section, and what reads them: all or some, up to a limit, of a portion or the whole."""
         catalog = self._conditions.catalog(record_set.table) or {}
         attachments = self._attachments(record_set)
         base = read_columns(record_set.table, catalog, self._conditions.dialect)
         columns = beside((*base, *(each.column for each in attachments)), len(attachments))
+        arrangement = arranged(record_set.name, columns, self._extent.columns)
 
         def read(names: Sequence[str] | None, limit: int | None, portion: Portion | None) -> Iterator[Batch]:
-            chosen = [place for place, each in enumerate(columns) if names is None or each.name in names]
-            own = [base[place] for place in chosen if place < len(base)]
-            attached = [attachments[place - len(base)] for place in chosen if place >= len(base)]
-            return self._read(record_set, limit, own, attached, portion)
+            asked = {
+                place
+                for place, each in zip(arrangement.places, arrangement.columns, strict=True)
+                if names is None or each.name in names
+            }
+            places = _with_needed(asked, columns, len(base), attachments)
+            own = [base[place] for place in places if place < len(base)]
+            attached = [attachments[place - len(base)] for place in places if place >= len(base)]
+            for batch in self._read(record_set, limit, own, attached, portion):
+                if arrangement.whole and len(places) == len(asked):
+                    yield batch
+                else:
+                    found = dict(zip(places, batch.columns, strict=True))
+                    yield Columns(arrangement.values(found, names), len(batch))
 
-        return columns, read
+        return arrangement, read
 
     def _portions(
         self,
         record_set: RecordSet,
-        columns: tuple[Column, ...],
+        arrangement: Arrangement,
         read: Read,
         places: tuple[Portion, ...],
     ) -> Portions:
         catalog = self._conditions.catalog(record_set.table) or {}
+        columns = arrangement.columns
         version = self._snapshot.copies_as
 
         def copy(rules: Delimited, portion: Portion) -> Iterator[Part | None]:
@@ -173,8 +190,12 @@ class TableSource:
             query = self._conditions.query(record_set, None, values, portion)
             return copied_parts(self._snapshot.copy(query), self._adjustments)
 
-        own = all(each.name in catalog for each in columns)
-        return Portions(places, lambda portion: read(None, None, portion), copy if version and own else None)
+        # A relation may have the name of a column beside it, which is then called otherwise.
+        own = all(each.name in catalog and not each.columns for each in columns)
+        # The database writes times as it has them.
+        moved = self._extent.zone != UTC_NAME and any(each.kind is Kind.TIMESTAMP for each in columns)
+        copies = version and own and not moved
+        return Portions(places, lambda portion: read(None, None, portion), copy if copies else None)
 
     def _places(self, record_set: RecordSet, included: int) -> tuple[Portion, ...]:
         """Stretches of the table that hold PORTION_ROWS on average; none where it is read as a whole, or in order."""
@@ -194,7 +215,7 @@ class TableSource:
         columns: list[Column],
         attachments: list[Attachment],
         portion: Portion | None,
-    ) -> Iterator[Batch]:
+    ) -> Iterator[Columns]:
         if limit == 0:
             return
         dialect = self._conditions.dialect
@@ -217,7 +238,13 @@ class TableSource:
             return []
         grid = record_set.layout is Layout.GRID
         attachments: list[Attachment] = [
-            Related(self._conditions, relation, self._canonical)
+            Related(
+                self._conditions,
+                relation,
+                self._canonical,
+                # What a grid is made of is read as a whole: its scores follow from it.
+                None if grid else wanted(relation.name, self._extent.columns),
+            )
             for relation in record_set.relations
             if grid or self._conditions.catalog(relation.table) is not None
         ]
@@ -258,8 +285,23 @@ class TableSource:
             replace(
                 self._selection, entity_types=(), start=None, before=None, sort_by=None, max_records=None
             ),
-            replace(self._extent, annexes=False),
+            replace(self._extent, annexes=False, columns={}),
             self._adjustments,
         )
         # Helpers know the sections of the target; this is none of them.
         return replace(source.sections()[0], matched=None, counted=False, portions=None)
+
+
+def _with_needed(
+    asked: set[int], columns: Sequence[Column], own: int, attachments: Sequence[Attachment]
+) -> list[int]:
+    """The places asked for and those that they follow from, in their order; the first `own` are the table's."""
+    places = {each.name: place for place, each in enumerate(columns)}
+    needed, waiting = set(asked), list(asked)
+    while waiting:
+        place = waiting.pop()
+        if place >= own:
+            more = {places[name] for name in attachments[place - own].needs if name in places} - needed
+            needed |= more
+            waiting += more
+    return sorted(needed)

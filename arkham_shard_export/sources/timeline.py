@@ -172,7 +172,7 @@ class Annexes:
             if moment is None:
                 continue
             if before is not None and (days := (moment - before[1]).days) >= GAP_DAYS:
-                start, end = canonical_timestamp(before[1]), canonical_timestamp(moment)
+                start, end = self._canonical.timestamp(before[1]), self._canonical.timestamp(moment)
                 batch.append([start, end, days, severity(days), before[0], key])
                 if len(batch) >= 500:
                     yield batch

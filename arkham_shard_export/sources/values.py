@@ -1,6 +1,6 @@
 """Bring every database value into its one canonical form, whatever database it comes from.
 
-Text stays text, numbers stay numbers; timestamps become ISO 8601 in UTC with an offset; JSON becomes compact JSON
+Text stays text, numbers stay numbers; timestamps become ISO 8601 with an offset, in UTC or the zone asked for; JSON becomes compact JSON
 text that is known to be valid. What has no such form is carried as text and counted, never dropped.
 """
 
@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from arkham_shard_export.errors import SourceFailed
+from arkham_shard_export.presentation.times import UTC_NAME, in_zone
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Column, Kind
 
@@ -87,10 +88,11 @@ def _compact(text: str) -> str | None:
 
 
 class Canonical:
-    """Converters by column kind; all of them count into the same adjustments."""
+    """Converters by column kind; all of them count into the same adjustments. `zone` is that in which times are written."""
 
-    def __init__(self, adjustments: Adjustments) -> None:
+    def __init__(self, adjustments: Adjustments, zone: str = UTC_NAME) -> None:
         self._adjustments = adjustments
+        self.zone = zone
         self._by_kind: dict[Kind, Convert] = {
             Kind.TEXT: self.scalar,
             Kind.INTEGER: self.scalar,
@@ -139,7 +141,10 @@ class Canonical:
         return self.scalar(value)
 
     def timestamp(self, value: Any) -> str | None:
-        return None if value is None else clean_text(canonical_timestamp(value), self._adjustments)
+        if value is None:
+            return None
+        text = clean_text(canonical_timestamp(value), self._adjustments)
+        return text if self.zone == UTC_NAME else in_zone(text, self.zone)
 
     def json(self, value: Any) -> str | None:
         if value is None:

@@ -42,7 +42,33 @@ def samples(option: dict[str, Any], format: str) -> list[Any]:
                 for each in option["choices_by_format"].get(format, option["choices"])
                 if each != option["default"]
             ]
+        case "columns":
+            section, names = next(iter(option["choices_by_section"].items()))
+            lacking = option["lacking_by_format"].get(format, {}).get(section, [])
+            left = [each for each in names if each not in lacking]
+            return [{section: left}, {section: left[:1]}]
+        case "zone":
+            return ["Europe/Berlin", "America/New_York"]
+        case "date_format":
+            return [each for each in option["choices"] if each != option["default"]] + ["%d.%m.%Y %H:%M"]
+        case "object":
+            return [*option["choices"], *parts(option, format)]
     raise AssertionError(option)
+
+
+def parts(option: dict[str, Any], format: str) -> list[dict[str, Any]]:
+    """An object with each part that the format has."""
+    values: dict[str, Any] = {"boolean": False, "text": "A title"}
+    whole: dict[str, Any] = {}
+    for part in option["parts"]:
+        if part["type"] != "image" and format not in part["refused"]:
+            value = part["choices"][-1] if part["type"] == "choice" else values[part["type"]]
+            outer, _, inner = part["name"].partition(".")
+            if inner:
+                whole.setdefault(outer, {})[inner] = value
+            elif part["name"] != "bom":
+                whole[part["name"]] = value
+    return [whole]
 
 
 def test_each_offered_option_is_accepted_and_each_refused_one_refused_for_the_reason_given(

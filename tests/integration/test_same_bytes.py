@@ -14,8 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from arkham_shard_export.formats import csv as csv_format
-from arkham_shard_export.formats import nesting
+from arkham_shard_export.formats import delimited, nesting
 from arkham_shard_export.formats.workbook import rows as workbook_rows
 from arkham_shard_export.pipeline import Outcome
 from arkham_shard_export.pipeline.crew import Crew
@@ -213,13 +212,16 @@ def by_values(patch: pytest.MonkeyPatch) -> None:
         convert = self._canonical.converter(kind)
         return lambda values: [convert(value) for value in values]
 
-    encoder = csv_format.Cells.encoder
+    encoder = delimited.Cells.encoder
 
-    def cells(self: csv_format.Cells, column: Column) -> Any:
+    def cells(self: delimited.Cells, column: Column) -> Any:
         if column.kind is Kind.JSON:
-            return lambda values: ["" if value is None else csv_format._quoted(value) for value in values]
+            return lambda values: ["" if value is None else self._quoting.one(value) for value in values]
         if column.kind in (Kind.RECORD, Kind.RECORDS):
             return encoder(self, column)
+        if column.kind is Kind.TIMESTAMP and self._moments is not None:
+            moments = self._moments
+            return lambda values: [self.scalar(moments.cell(value)) for value in values]
         return lambda values: [self.scalar(value) for value in values]
 
     def record(names: Any) -> Any:
@@ -227,7 +229,7 @@ def by_values(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(export_module, "rules_of", lambda _writer, _options: None)
     patch.setattr(ColumnConverters, "converter", converter)
-    patch.setattr(csv_format.Cells, "encoder", cells)
+    patch.setattr(delimited.Cells, "encoder", cells)
     patch.setattr(nesting, "_record", record)
     patch.setattr(workbook_rows, "long_rows", lambda columns: range(len(columns[0])))
 
@@ -323,7 +325,20 @@ VARIANTS: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
     ("json", "claims", {}, {"date_range_start": "2020-01-01", "date_range_end": "2024-12-31"}),
     ("csv", "claims", {}, {"max_records": 100_000}),
     ("json", "graph", {}, {"max_records": SEEDED}),
-)
+    ("csv", "claims", {}, {"columns": ["verified_at", "text", "id", "created_at"]}),
+    ("csv", "claims", {}, {"columns": ["evidence", {"name": "text", "label": "=1"}]}),
+    ("csv", "claims", {}, {"columns": ["text"], "csv": "semicolon"}),
+    ("csv", "documents", {}, {"columns": ["project", "filename"]}),
+    ("csv", "claims", {}, {"include_relationships": False, "csv": "excel"}),
+    ("csv", "claims", {}, {"include_relationships": False, "time_zone": "America/New_York"}),
+    ("csv", "claims", {}, {"csv": {"delimiter": "\t", "quote": "'", "line_end": "lf", "encoding": "windows-1252"}}),
+    ("csv", "claims", {}, {"csv": {"encoding": "utf-16"}, "time_zone": "Europe/Berlin", "date_format": "%d.%m.%y %H:%M"}),
+    ("csv", "graph", {}, {"columns": {"edges": ["target_id", "weight"], "nodes": ["label"]}, "csv": "semicolon"}),
+    ("json", "claims", {}, {"columns": {"records": ["evidence", "created_at"], "evidence": ["added_at", "notes"]}, "time_zone": "Asia/Kolkata"}),
+    ("json", "entities", {}, {"columns": {"records": ["relationships"], "relationships": ["direction", "target_id"]}}),
+    ("xlsx", "claims", {}, {"time_zone": "Europe/Berlin", "date_format": "%d.%m.%Y"}),
+    ("xlsx", "claims", {}, {"columns": {"records": ["evidence", {"name": "created_at", "label": "When"}, "text"], "evidence": ["excerpt"]}}),
+)  # fmt: skip
 ALONE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
     ("csv", "claims", {}, {"flatten": True}),
     ("json", "documents", {}, {"flatten": True}),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from arkham_shard_export.formats.csv import Cells
+from arkham_shard_export.formats.delimited import Cells
 from arkham_shard_export.formats.workbook import rows
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Column, Kind

@@ -44,6 +44,7 @@ from arkham_shard_export.formats.report.blocks import (
 from arkham_shard_export.formats.report.direction import directed, is_rtl
 from arkham_shard_export.formats.wordprocessing import stretch
 from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.presentation.reports import ReportFront
 from arkham_shard_export.records import Adjustments, Batch, Section
 from arkham_shard_export.schema import Column, Kind
 from tests.unit.memory import EXPORTED_AT, MemorySink, section_of
@@ -91,6 +92,7 @@ class FakeReport:
     contents_depth = 2
 
     def __init__(self, blocks: Sequence[Block], overview: Sequence[Block], wide: bool) -> None:
+        self.front = ReportFront()
         self.wide = wide
         self._blocks = blocks
         self._overview = overview

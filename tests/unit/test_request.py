@@ -14,11 +14,11 @@ from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import CLAIM_STATUSES, CLAIMS, DOCUMENTS, ENTITY_TYPES, GRAPHS, NODES
 from arkham_shard_export.pipeline import ExportRequest, check_request
+from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.request import (
     GROUPINGS,
     MAX_FILTER_VALUES,
     MAX_TEXT_LENGTH,
-    TargetCatalogs,
     check_format,
 )
 from arkham_shard_export.targets import TARGETS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from arkham_shard_export.formats.grid import LEGEND, SCORES, Grid, grid_of
+from arkham_shard_export.formats.grid import LEGEND, SCORES, Grid, grid_of, makes_grid
 from arkham_shard_export.formats.readable import scalar
 from arkham_shard_export.formats.report.blocks import Block, Cell, Paragraph, Subheading, Table, Tone
 from arkham_shard_export.records import Row
@@ -19,7 +19,7 @@ _TONES = {str(tone): tone for tone in Tone if str(tone) in LEGEND}
 
 def grid_blocks(columns: tuple[Column, ...], row: Row, record: Iterator[Block]) -> Iterator[Block]:
     """The blocks of a matrix with its grid before the details of its parts."""
-    grid = grid_of(columns, row) if any(each.columns for each in columns) else None
+    grid = grid_of(columns, row) if makes_grid(columns) else None
     for block in record:
         if grid is not None and isinstance(block, Subheading):
             yield from _tables(grid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from arkham_shard_export.formats.readable import Readable, is_short, readable, shortened, timestamp
+from arkham_shard_export.formats.readable import Readable, is_short, readable, shortened
 from arkham_shard_export.formats.report.blocks import Block, Facts, Heading, Item, Paragraph, Subheading
 from arkham_shard_export.layouts import RecordLayout
 from arkham_shard_export.records import Row
@@ -18,8 +18,11 @@ DATE_LENGTH = 40
 class RecordBlocks:
     """Turns rows of given columns into blocks. Columns that stand elsewhere are left out of the facts."""
 
-    def __init__(self, layout: RecordLayout, columns: tuple[Column, ...], *, related: bool = False) -> None:
+    def __init__(
+        self, layout: RecordLayout, columns: tuple[Column, ...], times: Readable, *, related: bool = False
+    ) -> None:
         self.layout = layout
+        self._times = times
         places = {column.name: place for place, column in enumerate(columns)}
         self._places = places
         self._id_place = places.get("id")
@@ -36,11 +39,11 @@ class RecordBlocks:
             place = places[column.name]
             if column.kind in (Kind.RECORDS, Kind.RECORD):
                 inner = layout.relation(column)
-                blocks = RecordBlocks(inner, column.columns, related=True)
+                blocks = RecordBlocks(inner, column.columns, times, related=True)
                 self._relations.append((place, inner, blocks, column.kind is Kind.RECORD))
-            elif column.name not in left_out:
+            elif column.chosen or column.name not in left_out:
                 long = column.name in layout.prose
-                self._fields.append((place, layout.label(column.name), readable(column), long))
+                self._fields.append((place, layout.heading(column), readable(column, times), long))
                 wide = 2.0 if column.name.endswith("_id") else 1.5 if column.kind is Kind.TIMESTAMP else 1.0
                 self.widths.append(wide)
 
@@ -111,7 +114,7 @@ class RecordBlocks:
     def _date(self, row: Row) -> str:
         """What stands before the title; a text that is no date may be of any length, and is a field like others."""
         value = None if self._dated is None else row[self._dated]
-        return value_text if value is not None and len(value_text := timestamp(value)) <= DATE_LENGTH else ""
+        return text if value is not None and len(text := self._times(value)) <= DATE_LENGTH else ""
 
     def _values(
         self, row: Row, title: int | None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from arkham_shard_export.presentation.pictures import Picture
+
 
 class Tone(StrEnum):
     """What a table cell says by its colour: the ratings of an analysis of competing hypotheses, or emphasis."""
@@ -164,3 +166,4 @@ class TitlePage:
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = field(default=())
     """Sentences about records left out and values changed; empty where there are none."""
+    logo: Picture | None = None

@@ -6,9 +6,11 @@ What a reader should see first, the overview and the title page, is known last; 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from typing import Any
 
 from arkham_shard_export.formats.base import Document
+from arkham_shard_export.formats.moments import times_as_read
 from arkham_shard_export.formats.report.ach import grid_blocks
 from arkham_shard_export.formats.report.blocking import RecordBlocks
 from arkham_shard_export.formats.report.blocks import Block, Cell, Heading, Paragraph, Table, TitlePage
@@ -16,6 +18,7 @@ from arkham_shard_export.formats.report.overview import Overview
 from arkham_shard_export.formats.report.title import title_page
 from arkham_shard_export.layouts import Display, Grouping, layout_of
 from arkham_shard_export.periods import PERIODS, parse_instant, period_key
+from arkham_shard_export.presentation.reports import front_of
 from arkham_shard_export.records import Adjustments, Batch, Row, Section
 from arkham_shard_export.schema import Layout
 
@@ -36,17 +39,19 @@ class Report:
         self._document = document
         self._adjustments = adjustments
         self._layout = layout_of(document.target)
-        self._overview = Overview(self._layout)
+        self.front = front_of(document.options)
+        self._times = times_as_read(document.options, adjustments)
+        self._overview = Overview(self._layout, self.front.charts)
         expected = sum(each.expected or 0 for each in document.sections if each.counted)
         self._step = _range_step(expected)
         self.contents_depth = 2 if self._step else 3
-        self.title = self._layout.title
+        self.title = self.front.title or self._layout.title
         self.wide = self._layout.wide
 
     def begin_section(self, section: Section) -> list[Block]:
         layout = self._layout.section(section.name, section.columns)
         self._section = section
-        self._blocks = RecordBlocks(layout, section.columns)
+        self._blocks = RecordBlocks(layout, section.columns, self._times)
         self._heading_of_row = self._heading_of(section)
         self._heading: Any = _NONE_YET
         self._number = 0
@@ -79,10 +84,10 @@ class Report:
         return [Paragraph("There are none.")]
 
     def overview(self) -> list[Block]:
-        return self._overview.blocks()
+        return self._overview.blocks() if self.front.overview else []
 
     def title_page(self, written: int) -> TitlePage:
-        return title_page(self._document, self._layout.title, written, self._adjustments)
+        return title_page(self._document, self.title, written, self._adjustments)
 
     def _table(self, batch: Batch) -> Table:
         caption = "" if self._table_begun else self._blocks.layout.name
@@ -102,7 +107,8 @@ class Report:
         if section.counted and period in PERIODS and dated is not None and not sorted_by_user:
 
             def in_period(row: Row) -> tuple[Any, str | None]:
-                key = period_key(period, parse_instant(row[dated]))
+                moment = parse_instant(row[dated])
+                key = period_key(period, None if moment is None else moment.astimezone(UTC))
                 return key, key or "Without a date"
 
             return in_period

@@ -21,6 +21,8 @@ from arkham_shard_export.formats.report.blocks import (
 from arkham_shard_export.records import Batch, Section
 
 DRAWN_NODES, DRAWN_EDGES = 100, 200
+NEEDED = {"nodes": frozenset({"id"}), "edges": frozenset({"source_id", "target_id"})}
+"""Columns without which there is no network."""
 SHOWN_ROWS = 20
 NAME_LENGTH = 60
 WIDTH, HEIGHT = 470.0, 560.0
@@ -64,15 +66,15 @@ class Network:
                     _cell(row, community),
                 )
 
-    def blocks(self) -> list[Block]:
+    def blocks(self, drawn: bool = True) -> list[Block]:
         if not self._nodes:
             return []
         blocks: list[Block] = [
             Paragraph(f"The network has {len(self._nodes):,} nodes and {self._edges:,} edges.")
         ]
-        if len(self._nodes) <= DRAWN_NODES and self._edges <= DRAWN_EDGES:
+        if drawn and len(self._nodes) <= DRAWN_NODES and self._edges <= DRAWN_EDGES:
             blocks.append(self._figure())
-        else:
+        elif drawn:
             blocks.append(
                 Paragraph(
                     f"It is not drawn: only networks of up to {DRAWN_NODES} nodes and {DRAWN_EDGES} edges can be read "

@@ -7,7 +7,7 @@ from typing import Any
 
 from arkham_shard_export.formats.report.blocks import Block, Cell, Heading, Table
 from arkham_shard_export.formats.report.chart import events_over_time
-from arkham_shard_export.formats.report.network import Network
+from arkham_shard_export.formats.report.network import NEEDED, Network
 from arkham_shard_export.layouts import Drawing, RecordLayout, TargetLayout
 from arkham_shard_export.records import Batch, Section
 
@@ -21,8 +21,9 @@ _BEYOND = object()
 class Overview:
     """Sees every record on its way and keeps counts only; the network keeps its nodes as well."""
 
-    def __init__(self, layout: TargetLayout) -> None:
-        self._tallies: list[tuple[RecordLayout, str, Counter[Any]]] = []
+    def __init__(self, layout: TargetLayout, charts: bool = True) -> None:
+        self._charts = charts
+        self._tallies: list[tuple[RecordLayout, str, str, Counter[Any]]] = []
         self._days: Counter[str] | None = Counter() if layout.drawing is Drawing.EVENTS else None
         self._network = Network() if layout.drawing is Drawing.NETWORK else None
 
@@ -37,7 +38,13 @@ class Overview:
             if name in places:
                 counter: Counter[Any] = Counter()
                 self._counters.append((places[name], counter))
-                self._tallies.append((layout, name, counter))
+                label = layout.heading(section.columns[places[name]])
+                self._tallies.append((layout, name, label, counter))
+        if self._network is not None and not NEEDED.get(section.name, frozenset()).isdisjoint(
+            section.left_out
+        ):
+            # Of nodes without ids, or edges without ends, nothing true could be told.
+            self._network = None
         if self._network is not None:
             self._network.begin_section(section)
 
@@ -54,15 +61,17 @@ class Overview:
     def blocks(self) -> list[Block]:
         """The chapter, or nothing where there is nothing to tell."""
         blocks: list[Block] = []
-        if self._days:
+        if self._days and self._charts:
             blocks += events_over_time(self._days)
         if self._network is not None:
-            blocks += self._network.blocks()
-        blocks += [_table(layout, name, counter) for layout, name, counter in self._tallies if counter]
+            blocks += self._network.blocks(self._charts)
+        blocks += [
+            _table(layout, name, label, counter) for layout, name, label, counter in self._tallies if counter
+        ]
         return [Heading(1, "Overview"), *blocks] if blocks else []
 
 
-def _table(layout: RecordLayout, name: str, counter: Counter[Any]) -> Table:
+def _table(layout: RecordLayout, name: str, label: str, counter: Counter[Any]) -> Table:
     total = counter.total()
     beyond = counter.pop(_BEYOND, 0)
     common = counter.most_common()
@@ -73,10 +82,10 @@ def _table(layout: RecordLayout, name: str, counter: Counter[Any]) -> Table:
         others = f"{len(common) - SHOWN_VALUES:,} other values" if not beyond else "other values"
         rows.append((others, rest))
     return Table(
-        (layout.label(name), "Number", "Share"),
+        (label, "Number", "Share"),
         tuple((Cell(text), Cell(f"{count:,}"), Cell(f"{count / total:.1%}")) for text, count in rows),
         widths=(4.0, 1.0, 1.0),
-        caption=f"{layout.name} by {layout.label(name).lower()}",
+        caption=f"{layout.name} by {label.lower()}",
         centred=(1, 2),
     )
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from itertools import pairwise
 
 from arkham_shard_export.formats.account import NOTES_TITLE
+from arkham_shard_export.formats.readable import shortened
 from arkham_shard_export.formats.report.blocks import (
     FILLS,
     Block,
@@ -29,27 +30,35 @@ from arkham_shard_export.formats.report.blocks import (
 from arkham_shard_export.formats.report.direction import has_rtl, is_rtl
 from arkham_shard_export.formats.typesetting.breaking import break_places
 from arkham_shard_export.formats.typesetting.fonts import FAMILIES, coverage
+from arkham_shard_export.presentation.pictures import Picture
+from arkham_shard_export.presentation.reports import PAPERS, Paper
 from arkham_shard_export.records import Adjustments
 
 _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 RUN_LENGTH = 45
 """Characters of a word that surely fit on a line."""
-_PAGE, _WIDE_PAGE = 476, 723
+HEADER_LENGTH = 90
+"""Characters of a title that the running header has room for."""
+_POINTS_A_MM = 72 / 25.4
+_MARGIN = 21 * _POINTS_A_MM
 _CELL_INSET, _CHARACTER = 11, 5.6
-"""In points: the width of the text, of a cell's margins, and of a wide character in a table."""
+"""In points: the margin of a page, those of a cell, and the width of a wide character in a table."""
 
 
 class Markup:
     """Writes source. Characters that no font can draw are shown as their code points, and counted."""
 
-    def __init__(self, adjustments: Adjustments, title: str, state: str, wide: bool) -> None:
+    def __init__(
+        self, adjustments: Adjustments, title: str, state: str, wide: bool, paper: Paper = PAPERS["a4"]
+    ) -> None:
         self._adjustments = adjustments
-        self._width = _WIDE_PAGE if wide else _PAGE
+        self._width = round((paper.height if wide else paper.width) * _POINTS_A_MM - 2 * _MARGIN)
         self._missing = coverage().missing
         families = ", ".join(f'"{each}"' for each in FAMILIES)
         style = files("arkham_shard_export.formats.typesetting").joinpath("report.typ").read_text("utf-8")
         self.preamble = (
-            f"{style}\n#show: body => setup(({families}), {str(wide).lower()}, {self.string(title)},"
+            f'{style}\n#show: body => setup(({families}), "{paper.typst}", {str(wide).lower()},'
+            f" {self.string(shortened(title, HEADER_LENGTH), counted=False)},"
             f" {self.string(state)}, body)\n"
         )
 
@@ -95,10 +104,19 @@ class Markup:
             case Figure():
                 return self._figure(block)
 
-    def title_page(self, page: TitlePage) -> str:
+    def title_page(self, page: TitlePage, more: bool = True) -> str:
+        """`more` front matter follows."""
         facts = self._list(f"({self.string(label)}, {self.text(value)})" for label, value in page.facts)
         notes = self._list(map(self.text, page.notes))
-        return f"#title-page({self.string(page.title)}, {self.string(page.subtitle)}, {facts}, {self.string(NOTES_TITLE)}, {notes})\n"
+        named = "" if page.logo is None else f", logo: {_image(page.logo)}"
+        named += "" if more else ", more: false"
+        return (
+            f"#title-page({self._line(page.title)}, {self._line(page.subtitle)}, {facts},"
+            f" {self.string(NOTES_TITLE)}, {notes}{named})\n"
+        )
+
+    def _line(self, text: str) -> str:
+        return f"rtl-line({self.string(text)})" if is_rtl(text) else self.string(text)
 
     def contents(self, entries: Iterable[tuple[int, str, int]]) -> str:
         """Levels, titles and pages of the body, counted from 0."""
@@ -161,3 +179,11 @@ class Markup:
     def _list(items: Iterable[str]) -> str:
         listed = ",".join(items)
         return f"({listed},)" if listed else "()"
+
+
+def _image(picture: Picture) -> str:
+    """Its bytes as numbers: source is text, and there is no file to refer to."""
+    width, height = picture.size
+    kind = {"jpeg": "jpg"}.get(picture.kind, picture.kind)
+    numbers = ",".join(map(str, picture.data))
+    return f'image(bytes(({numbers})), format: "{kind}", width: {width:.2f}pt, height: {height:.2f}pt)'

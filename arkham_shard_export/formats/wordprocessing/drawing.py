@@ -7,6 +7,7 @@ from unicodedata import east_asian_width
 from arkham_shard_export.formats.report.blocks import Circle, Figure, Label, Line, Rectangle, Shape
 from arkham_shard_export.formats.wordprocessing.page import TWIPS_PER_POINT, Page
 from arkham_shard_export.formats.wordprocessing.runs import Runs, paragraph
+from arkham_shard_export.presentation.pictures import Picture
 
 NAMESPACES = (
     ' xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"'
@@ -15,7 +16,11 @@ NAMESPACES = (
     ' xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
 )
 _GROUP = "http://schemas.microsoft.com/office/word/2010/wordprocessingGroup"
+_PICTURE = "http://schemas.openxmlformats.org/drawingml/2006/picture"
 _EMU_PER_POINT = 12700
+LOGO_ID = "logo"
+_LOGO_NUMBER = 2_000_000_000
+"""Drawings are numbered from 1 on."""
 _NO_LINE = "<a:ln><a:noFill/></a:ln>"
 
 
@@ -100,6 +105,23 @@ class Drawings:
     def _identity(self, name: str) -> str:
         self._ids += 1
         return f'id="{self._ids}" name="{name} {self._ids}"'
+
+
+def picture(logo: Picture) -> str:
+    """The run of the logo, whose part has the relationship LOGO_ID."""
+    width, height = logo.size
+    extent = f'cx="{_emu(width)}" cy="{_emu(height)}"'
+    return (
+        '<w:r><w:drawing><wp:inline distT="0" distB="0" distL="0" distR="0">'
+        f'<wp:extent {extent}/><wp:docPr id="{_LOGO_NUMBER}" name="Logo" descr="Logo"/>'
+        '<wp:cNvGraphicFramePr><a:graphicFrameLocks noChangeAspect="1"/></wp:cNvGraphicFramePr>'
+        f'<a:graphic><a:graphicData uri="{_PICTURE}"><pic:pic xmlns:pic="{_PICTURE}">'
+        f'<pic:nvPicPr><pic:cNvPr id="{_LOGO_NUMBER}" name="Logo"/><pic:cNvPicPr/></pic:nvPicPr>'
+        f'<pic:blipFill><a:blip r:embed="{LOGO_ID}"/><a:stretch><a:fillRect/></a:stretch></pic:blipFill>'
+        f'<pic:spPr><a:xfrm><a:off x="0" y="0"/><a:ext {extent}/></a:xfrm>'
+        '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></pic:spPr></pic:pic></a:graphicData></a:graphic>'
+        "</wp:inline></w:drawing></w:r>"
+    )
 
 
 def _emu(points: float) -> int:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from arkham_shard_export.formats.account import NOTES_TITLE
+from arkham_shard_export.formats.readable import shortened
 from arkham_shard_export.formats.report.blocks import TitlePage
+from arkham_shard_export.formats.wordprocessing.drawing import picture
 from arkham_shard_export.formats.wordprocessing.page import Page
 from arkham_shard_export.formats.wordprocessing.runs import Runs, field, paragraph
 from arkham_shard_export.formats.wordprocessing.tables import TABLE_END, column_widths, table_start
 
+HEADER_LENGTH = 90
+"""Characters of a title that the running header has room for."""
+_LOGO_SPACE = '<w:keepNext/><w:spacing w:before="900" w:after="0" w:line="240" w:lineRule="auto"/>'
+_BELOW_LOGO = '<w:spacing w:before="700"/>'
 _PLAIN_LOOK = 'w:firstRow="0" w:noHBand="1" w:noVBand="1"'
 
 
 def title_page(page: TitlePage, runs: Runs, paper: Page) -> str:
+    above = [] if page.logo is None else [f"<w:p><w:pPr>{_LOGO_SPACE}</w:pPr>{picture(page.logo)}</w:p>"]
+    spacing = "" if page.logo is None else _BELOW_LOGO
     parts = [
-        paragraph("Title", runs(page.title), text=page.title),
+        *above,
+        paragraph("Title", runs(page.title), text=page.title, after_bidi=spacing),
         paragraph("Subtitle", runs(page.subtitle), text=page.subtitle),
     ]
     if page.facts:
@@ -31,7 +40,7 @@ def title_page(page: TitlePage, runs: Runs, paper: Page) -> str:
 
 def header(title: str, note: str, runs: Runs) -> str:
     """The paragraph of the header: the title on the left, the note on the right."""
-    return paragraph("Header", f"{runs(title)}<w:r><w:tab/></w:r>{runs(note)}")
+    return paragraph("Header", f"{runs(shortened(title, HEADER_LENGTH))}<w:r><w:tab/></w:r>{runs(note)}")
 
 
 def footer() -> str:

@@ -13,6 +13,7 @@ from arkham_shard_export.formats.wordprocessing.front import footer, header
 from arkham_shard_export.formats.wordprocessing.page import Page
 from arkham_shard_export.formats.wordprocessing.runs import Runs
 from arkham_shard_export.formats.xml import XmlText
+from arkham_shard_export.presentation.pictures import Picture
 from arkham_shard_export.records import Adjustments
 
 LANGUAGE = "en-GB"
@@ -54,20 +55,23 @@ class Properties:
 class Package:
     """Writes the parts in one go, the document last; the same input gives the same bytes."""
 
-    def __init__(self, archive: Archive, page: Page) -> None:
+    def __init__(self, archive: Archive, page: Page, logo: Picture | None = None) -> None:
         self._archive = archive
         self._page = page
+        self._logo = logo
 
     def write(self, properties: Properties, header_note: str, document: Iterable[bytes]) -> None:
         # What these texts cannot carry has been counted where they stand in the document.
         runs = Runs(Adjustments())
-        self._part("[Content_Types].xml", _content_types())
+        self._part("[Content_Types].xml", _content_types(self._logo))
         targets = {**{name: kind for name, (_, kind) in _PROPERTIES.items()}}
         targets["word/document.xml"] = f"{_OFFICE}/relationships/officeDocument"
         self._part("_rels/.rels", _relationships(targets))
         self._part("docProps/core.xml", _core(properties))
         self._part("docProps/app.xml", _app())
-        self._part("word/_rels/document.xml.rels", _relationships(_document_targets()))
+        self._part("word/_rels/document.xml.rels", _relationships(_document_targets(self._logo)))
+        if self._logo is not None:
+            self._archive.open(_logo_path(self._logo), zip64=False).write(self._logo.data)
         folder = files(__package__) / "parts"
         for name in _STATIC:
             text = (folder / f"{name}.xml").read_text(encoding="utf-8")
@@ -88,28 +92,36 @@ class Package:
         self._archive.open(name, zip64=False).write(text.encode())
 
 
-def _content_types() -> str:
+def _logo_path(logo: Picture) -> str:
+    return f"word/media/{drawing.LOGO_ID}.{logo.kind}"
+
+
+def _content_types(logo: Picture | None) -> str:
     parts = {f"word/{name}.xml": f"{_WORD}.{name}+xml" for name in (*_STATIC, "header", "footer")}
     parts["word/document.xml"] = f"{_WORD}.document.main+xml"
     parts.update({name: content_type for name, (content_type, _) in _PROPERTIES.items()})
     overrides = "".join(
         f'<Override PartName="/{name}" ContentType="{content_type}"/>' for name, content_type in parts.items()
     )
+    picture = "" if logo is None else f'<Default Extension="{logo.kind}" ContentType="image/{logo.kind}"/>'
     return (
-        f'{_DECLARATION}<Types xmlns="{_PACKAGE}/content-types">'
+        f'{_DECLARATION}<Types xmlns="{_PACKAGE}/content-types">{picture}'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         f'<Default Extension="xml" ContentType="application/xml"/>{overrides}</Types>'
     )
 
 
-def _document_targets() -> dict[str, str]:
-    return {f"{name}.xml": f"{_OFFICE}/relationships/{name}" for name in (*_STATIC, "header", "footer")}
+def _document_targets(logo: Picture | None) -> dict[str, str]:
+    targets = {f"{name}.xml": f"{_OFFICE}/relationships/{name}" for name in (*_STATIC, "header", "footer")}
+    if logo is not None:
+        targets[_logo_path(logo).removeprefix("word/")] = f"{_OFFICE}/relationships/image"
+    return targets
 
 
 def _relationships(targets: dict[str, str]) -> str:
     """The id of a relationship is the name of its target."""
     each = "".join(
-        f'<Relationship Id="{target.rpartition("/")[2].removesuffix(".xml")}" Type="{kind}" Target="{target}"/>'
+        f'<Relationship Id="{target.rpartition("/")[2].partition(".")[0]}" Type="{kind}" Target="{target}"/>'
         for target, kind in targets.items()
     )
     return f'{_DECLARATION}<Relationships xmlns="{_PACKAGE}/relationships">{each}</Relationships>'

@@ -1,8 +1,10 @@
-"""The paper: A4, upright or on its side."""
+"""The paper, upright or on its side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from arkham_shard_export.presentation.reports import PAPERS, Paper
 
 TWIPS_PER_POINT = 20
 
@@ -38,5 +40,10 @@ class Page:
         )
 
 
-PORTRAIT = Page(11906, 16838, 1247)
-LANDSCAPE = Page(16838, 11906, 1134, wide=True)
+def page_on(paper: Paper, wide: bool) -> Page:
+    width, height = round(paper.width / 25.4 * 1440), round(paper.height / 25.4 * 1440)
+    return Page(height, width, 1134, wide=True) if wide else Page(width, height, 1247)
+
+
+PORTRAIT = page_on(PAPERS["a4"], wide=False)
+LANDSCAPE = page_on(PAPERS["a4"], wide=True)

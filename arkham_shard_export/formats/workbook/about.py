@@ -27,6 +27,9 @@ class About:
     def title(self, text: str) -> None:
         self._write((text, Style.TITLE), height=32)
 
+    def subtitle(self, text: str) -> None:
+        self._write((text, Style.LABEL))
+
     def heading(self, text: str) -> None:
         self._row += 1
         self._write((text, Style.HEADING))

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from arkham_shard_export.formats.moments import Moments
 from arkham_shard_export.formats.workbook.styles import QUOTED, Style
 from arkham_shard_export.formats.xml import XmlText
+from arkham_shard_export.presentation.times import Times
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Kind
 
@@ -51,9 +53,15 @@ class Shortened:
 
 
 class Cells:
-    """Makes encoders by column kind. What cannot be carried as it is, is counted."""
+    """Makes encoders by column kind. What cannot be carried as it is, is counted.
 
-    def __init__(self, adjustments: Adjustments, long_texts: LongTexts) -> None:
+    Without `moments` times are in UTC, as they come.
+    """
+
+    def __init__(
+        self, adjustments: Adjustments, long_texts: LongTexts, moments: Moments | None = None
+    ) -> None:
+        self._moments = moments if moments is not None and moments.times != Times() else None
         self._adjustments = adjustments
         self._long_texts = long_texts
         self._xml = XmlText(adjustments)
@@ -71,7 +79,11 @@ class Cells:
             return text(value) if type(value) is str else self._other(value, column)
 
         def timestamp(value: Any) -> str:
-            return "" if value is None else self._timestamp(value) or text(value)
+            if value is None:
+                return ""
+            return self._timestamp(value) or text(
+                value if self._moments is None else self._moments.early(value)
+            )
 
         return timestamp if kind is Kind.TIMESTAMP else scalar
 
@@ -108,6 +120,9 @@ class Cells:
 
     def _timestamp(self, text: str) -> str | None:
         """The cell of a canonical timestamp, or None for a text that no spreadsheet holds as a date."""
+        if self._moments is not None:
+            local = self._moments.local(text)
+            return None if local is None else self._date(local.replace(tzinfo=UTC))
         if text[10:11] != "T" or not text.endswith("+00:00"):
             return None
         try:
@@ -115,6 +130,11 @@ class Cells:
         except ValueError:
             return None
         return self._date(moment)
+
+    @property
+    def in_utc(self) -> bool:
+        """Whether a moment in UTC is its cell as it stands."""
+        return self._moments is None
 
     def moment(self, value: datetime, text: str, column: str) -> str:
         """The cell of a moment in UTC, whose canonical text is `text`."""

@@ -46,8 +46,8 @@ def long_rows(columns: Sequence[Sequence[Any]]) -> set[int]:
     return long
 
 
-def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment, prefix: str) -> EncodeColumn:
-    """`encode` makes one cell of this column, `moment` that of a moment, both from after its number on.
+def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment | None, prefix: str) -> EncodeColumn:
+    """`encode` makes one cell of this column, `moment`, where there is one, that of a moment in UTC, both from after its number on.
 
     The cells of the encoder begin with `prefix`; no text of its values is too long for a cell.
     """
@@ -57,6 +57,8 @@ def column_encoder(kind: Kind, encode: Encode, moment: EncodeMoment, prefix: str
         return [prefix + cell if (cell := encode(value)) else "" for value in values]
 
     def timestamps(values: Sequence[Any]) -> Sequence[str]:
+        if moment is None:
+            return one_by_one(values)
         try:
             moments = _moments(values)
         except ValueError:

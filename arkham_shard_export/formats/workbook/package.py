@@ -11,6 +11,7 @@ from arkham_shard_export.formats.workbook.sheets import Sheet
 from arkham_shard_export.formats.workbook.styles import styles_part
 from arkham_shard_export.formats.xml import XmlText
 from arkham_shard_export.ports import Output, Sink
+from arkham_shard_export.presentation.times import Times
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -24,7 +25,8 @@ _MAX_NAME = 31
 class Package:
     """Numbers the sheets as they are opened; `close` takes the order in which they stand in the workbook."""
 
-    def __init__(self, sink: Sink, xml: XmlText) -> None:
+    def __init__(self, sink: Sink, xml: XmlText, times: Times | None = None) -> None:
+        self._times = times or Times()
         self._sink = sink
         self._xml = xml
         self._archive = Archive(sink, fast=True)
@@ -59,7 +61,7 @@ class Package:
         numbers = [self._numbers[id(sheet)] for sheet in sheets]
         self._part("xl/workbook.xml", self._workbook(sheets, numbers))
         self._part("xl/_rels/workbook.xml.rels", _workbook_relations(numbers))
-        self._part("xl/styles.xml", styles_part())
+        self._part("xl/styles.xml", styles_part(self._times))
         self._part("docProps/app.xml", _APPLICATION)
         self._part("docProps/core.xml", _core(self._xml(title), created))
         self._archive.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from arkham_shard_export.formats.moments import Moments
 from arkham_shard_export.formats.workbook.cells import Cells, cut
 from arkham_shard_export.formats.workbook.columns import column_encoder, long_rows
 from arkham_shard_export.formats.workbook.shape import SheetColumn
@@ -46,18 +47,24 @@ class RowEncoder:
     """Encodes the rows of one table. What cannot be carried as it is, is counted."""
 
     def __init__(
-        self, columns: Sequence[SheetColumn], adjustments: Adjustments, id_place: int | None = None
+        self,
+        columns: Sequence[SheetColumn],
+        adjustments: Adjustments,
+        id_place: int | None = None,
+        moments: Moments | None = None,
     ) -> None:
         self._id_place = id_place
         self._adjustments = adjustments
         self._long_texts: list[LongText] = []
         self._row: tuple[int, Any] = (0, None)
-        cells = Cells(adjustments, self)
+        cells = Cells(adjustments, self, moments)
         self._sampled = 0
         self._encoders = [cells.encoder(each.kind, each.label) for each in columns]
         self._prefixes = [f'<c r="{letters(place)}{MARK}' for place in range(len(columns))]
         self._column_encoders = [
-            column_encoder(each.kind, encode, partial(cells.moment, column=each.label), prefix)
+            column_encoder(
+                each.kind, encode, partial(cells.moment, column=each.label) if cells.in_utc else None, prefix
+            )
             for each, encode, prefix in zip(columns, self._encoders, self._prefixes, strict=True)
         ]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from xml.sax.saxutils import escape
+
+from arkham_shard_export.presentation.numberformats import number_format
+from arkham_shard_export.presentation.times import Times
 
 FONTS = (
     '<font><sz val="11"/><name val="Calibri"/><family val="2"/></font>',
@@ -93,8 +97,10 @@ _BORDERS = (
 )
 
 
-def styles_part() -> str:
-    """`styles.xml`."""
+def styles_part(times: Times) -> str:
+    """`styles.xml`; `times` says how dates are shown."""
+    shown = escape(number_format(times), {'"': "&quot;"})
+    fraction = "" if times.pattern else ".000"
     fills = '<fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>'
     fills += "".join(
         f'<fill><patternFill patternType="solid"><fgColor rgb="FF{colour}"/><bgColor indexed="64"/></patternFill></fill>'
@@ -103,8 +109,8 @@ def styles_part() -> str:
     formats = "".join(_format(*each, more) for more in ("", ' quotePrefix="1"') for each in _FORMATS)
     return (
         '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-        f'<numFmts count="2"><numFmt numFmtId="{_DATE_TIME}" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
-        f'<numFmt numFmtId="{_MILLISECONDS}" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss.000"/></numFmts>'
+        f'<numFmts count="2"><numFmt numFmtId="{_DATE_TIME}" formatCode="{shown}"/>'
+        f'<numFmt numFmtId="{_MILLISECONDS}" formatCode="{shown}{fraction}"/></numFmts>'
         f'<fonts count="{len(FONTS)}">{"".join(FONTS)}</fonts>'
         f'<fills count="{len(FILLS) + 2}">{fills}</fills>'
         f'<borders count="{len(_BORDERS)}">{"".join(_BORDERS)}</borders>'
