@@ -70,6 +70,17 @@ class JobRequest:
     retention_hours: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """What somebody asks for as a part of a batch; nothing of it has been checked. `name` is what they call it."""
+
+    target: object = None
+    format: object = None
+    filters: object = None
+    options: object = None
+    name: object = None
+
+
 @dataclass(slots=True)
 class ExportJob:
     """One export, from request to file. Times are aware (UTC); `file_path` is relative to the export store."""

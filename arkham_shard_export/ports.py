@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -44,6 +44,25 @@ class Sink(Output, Protocol):
     def scratch(self) -> IO[bytes]:
         """An unnamed file for what must wait its turn: it is gone when it is closed, or when the process ends."""
         ...
+
+
+class Members(Protocol):
+    """Several files in one place, written one after another: `open` ends the one before."""
+
+    def open(self, name: str) -> Output: ...
+
+    def close(self) -> None: ...
+
+    def abandon(self) -> None:
+        """Let go of what is not wanted any more. After `close` it does nothing."""
+        ...
+
+
+@runtime_checkable
+class Folder(Sink, Protocol):
+    """A sink that takes several files as they are; any other takes an archive of them."""
+
+    def members(self) -> Members: ...
 
 
 def system_clock() -> datetime:

@@ -28,10 +28,10 @@ def account(
         facts.append(("Records that match", f"{found:,}"))
     if document.include_metadata:
         facts += [
-            ("State of the data", _moment(document.snapshot_at)),
-            ("Exported", _moment(document.exported_at)),
-            ("Filters", _listed(document.filters) or "none"),
-            ("Options", _listed(_changed(document.options)) or "none but the defaults"),
+            ("State of the data", moment(document.snapshot_at)),
+            ("Exported", moment(document.exported_at)),
+            ("Filters", listed(document.filters) or "none"),
+            ("Options", listed(changed(document.options)) or "none but the defaults"),
         ]
     notes = [
         f"{skip.count:,} left out of {default_label(each.name).lower()}: {skip.reason}."
@@ -42,15 +42,18 @@ def account(
     return tuple(facts), tuple(notes)
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
+    """An ISO 8601 text in UTC, for people."""
     return f"{text[:10]} {text[11:19]} UTC"
 
 
-def _changed(options: Any) -> dict[str, Any]:
+def changed(options: Any) -> dict[str, Any]:
+    """The options that are not at their defaults."""
     return {name: value for name, value in options.items() if value != _DEFAULTS.get(name)}
 
 
-def _listed(values: Any) -> str:
+def listed(values: Any) -> str:
+    """Names and values on one line."""
     return "; ".join(f"{default_label(name)}: {_text(value)}" for name, value in values.items())
 
 
