@@ -15,6 +15,7 @@ from arkham_shard_export.formats.account import NOTES_TITLE, account
 from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import grid_of
 from arkham_shard_export.formats.workbook.about import About
+from arkham_shard_export.formats.workbook.book import Book, Chapter
 from arkham_shard_export.formats.workbook.cells import Cells, Shortened, cut, parts_of, short
 from arkham_shard_export.formats.workbook.grids import GridSheets
 from arkham_shard_export.formats.workbook.package import Package
@@ -61,7 +62,9 @@ class XlsxWriter:
         ),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book | None = None) -> None:
+        """With a `book` the sheets come into it, and it tells of them."""
+        self._book = book
         self.written = 0
         self.file_extension = self.spec.file_extension
         self._abandon: Callable[[], None] = lambda: None
@@ -71,8 +74,10 @@ class XlsxWriter:
         self._adjustments = adjustments
         self._layout = layout_of(document.target)
         self._xml = XmlText(adjustments)
-        self._package = Package(sink, self._xml)
-        self._abandon = self._package.abandon
+        self._package = Package(sink, self._xml) if self._book is None else self._book.package
+        self._opened = (self._book or self._package).open
+        if self._book is None:
+            self._abandon = self._package.abandon
         self._cells = Cells(adjustments, self)
         # What is seen again on a grid or on the sheet About was counted, and kept, where it stands.
         self._repeating = Cells(Adjustments(), Shortened())
@@ -86,7 +91,7 @@ class XlsxWriter:
         self._shape = Shape(self._layout.section(section.name, section.columns), section.columns)
         self._encode = _Encoder(self._shape, self._adjustments)
         self._grids = None
-        opened = self._package.open
+        opened = self._opened
         if section.layout is Layout.GRID and self._shape.relations:
             self._grids = GridSheets(self._repeating, opened, alone=(section.expected or 0) <= GRID_SHEETS)
             opened = self._package.open_aside
@@ -130,9 +135,14 @@ class XlsxWriter:
         if self._long is not None:
             self._long.end()
             self._tables.append(self._long)
-        self._package.flush()
+        if self._book is None:
+            self._package.flush()
         contents = [(sheet, "grid: evidence against hypotheses") for sheet in self._grid_sheets]
         contents += [(sheet, _rows(sheet, table)) for table in self._tables for sheet in table.sheets]
+        if self._book is not None:
+            facts, notes = account(self._document, self.written, self._adjustments)
+            self._book.add(Chapter([("Records", f"{self.written:,}"), *facts[1:]], notes, contents))
+            return
         sheets = [sheet for sheet, _ in contents]
         if self._document.include_metadata:
             sheets.insert(0, self._about([(sheet.name, content) for sheet, content in contents]))

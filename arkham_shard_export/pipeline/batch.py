@@ -21,7 +21,7 @@ from arkham_shard_export.errors import (
     sentence_of,
 )
 from arkham_shard_export.pipeline.account import outcome_of
-from arkham_shard_export.pipeline.bundle import Bundle, ZipBundle
+from arkham_shard_export.pipeline.bundle import Bundle, WorkbookBundle, ZipBundle
 from arkham_shard_export.pipeline.contents import Told
 from arkham_shard_export.pipeline.export import Check, Outcome, export
 from arkham_shard_export.pipeline.parts import (
@@ -85,7 +85,8 @@ def export_batch(
 
 
 def _bundle(batch: BatchRequest, sink: Sink) -> Bundle:
-    return ZipBundle(sink, careful=batch.continue_on_error)
+    kind = WorkbookBundle if batch.one_workbook else ZipBundle
+    return kind(sink, careful=batch.continue_on_error)
 
 
 @dataclass(slots=True)

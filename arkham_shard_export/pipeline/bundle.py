@@ -11,7 +11,17 @@ from arkham_shard_export.drain import Drain
 from arkham_shard_export.formats import writer_class
 from arkham_shard_export.formats.base import Writer
 from arkham_shard_export.formats.spool import Spool
-from arkham_shard_export.pipeline.contents import Told, contents_json, readme
+from arkham_shard_export.formats.workbook.book import Book
+from arkham_shard_export.formats.xlsx import XlsxWriter
+from arkham_shard_export.pipeline.contents import (
+    TITLE,
+    Told,
+    contents_json,
+    facts,
+    failure,
+    how_consistent,
+    readme,
+)
 from arkham_shard_export.pipeline.parts import Part, PartFile, PartResult
 from arkham_shard_export.ports import Members, Output, Sink
 from arkham_shard_export.records import Section
@@ -117,6 +127,38 @@ class ZipBundle:
         digest = hashlib.sha256()
         self._digests.append(digest.hexdigest)
         return self._archive.open(file.path, seen=digest.update)
+
+
+class WorkbookBundle:
+    """For parts that are all XLSX: their sheets in one workbook."""
+
+    file_extension = ".xlsx"
+
+    def __init__(self, sink: Sink, careful: bool) -> None:
+        self._sink = sink
+        self._book = Book(sink, careful)
+
+    def begin(self, _number: int, _part: Part) -> tuple[Writer, Sink]:
+        return XlsxWriter(self._book), self._sink
+
+    def begin_section(self, section: Section) -> None:
+        """All of it comes into the one workbook."""
+
+    def keep(self) -> tuple[PartFile, ...]:
+        self._book.keep()
+        return ()
+
+    def drop(self) -> None:
+        self._book.drop()
+
+    def end(self, results: Sequence[PartResult], told: Told) -> None:
+        made = [f"{each.number}. {each.part.subject}" for each in results if each.outcome is not None]
+        missing = [failure(each) for each in results if each.outcome is None]
+        known = [*facts(results, told), ("One state", how_consistent(told))]
+        self._book.end(TITLE, told.exported_at, known, missing, made)
+
+    def close(self) -> None:
+        self._book.package.abandon()
 
 
 class PartSink:

@@ -13,8 +13,9 @@ import msgspec
 from arkham_shard_export.formats.account import changed, listed, moment
 from arkham_shard_export.layouts import default_label
 from arkham_shard_export.pipeline.account import completeness, part_account
-from arkham_shard_export.pipeline.parts import PartFile, PartResult
+from arkham_shard_export.pipeline.parts import PartResult
 
+TITLE = "Export of an investigation"
 WIDTH = 96
 LISTED_FILES = 20
 """Of a folder, in the README; the others stand in the contents."""
@@ -57,29 +58,33 @@ def _part(result: PartResult) -> dict[str, Any]:
         "options": asdict(request.options),
     }
     del account["file"], account["file_size"], account["sha256"]
-    return {**asked, **account, "files": [_file(result, each) for each in result.files]}
+    return {**asked, **account, "sections": _sections(result), "files": list(_files(result))}
 
 
-def _file(result: PartResult, file: PartFile) -> dict[str, Any]:
+def _sections(result: PartResult) -> list[dict[str, Any]]:
+    """The tables of a part, with their records and their columns as they are called in the data."""
     outcome = result.outcome
-    assert outcome is not None
-    shared = Counter(each.section for each in result.files)
+    if outcome is None:
+        return []
     written: dict[str, int] = outcome.completeness["sections"]
-    sections = [file.section] if file.section else list(written)
-    return {
-        "path": file.path,
-        "size": file.size,
-        "sha256": file.sha256,
-        "sections": [
-            {
-                "name": each,
-                # Where a section has several files, each record is one.
-                "records": 1 if file.section and shared[each] > 1 else written[each],
-                "columns": outcome.columns[each],
-            }
-            for each in sections
-        ],
-    }
+    return [
+        {"name": name, "records": count, "columns": outcome.columns[name]} for name, count in written.items()
+    ]
+
+
+def _files(result: PartResult) -> Iterator[dict[str, Any]]:
+    """Of a folder each file is of one section; where a section has several, each holds one of its records."""
+    outcome = result.outcome
+    shared = Counter(each.section for each in result.files)
+    for file in result.files:
+        assert outcome is not None
+        told: dict[str, Any] = {"path": file.path, "size": file.size, "sha256": file.sha256}
+        if not file.section or len(result.files) == 1:
+            yield {**told, "records": outcome.record_count}
+        else:
+            alone = shared[file.section] == 1
+            records = outcome.completeness["sections"][file.section] if alone else 1
+            yield {**told, "records": records, "section": file.section}
 
 
 def readme(results: Sequence[PartResult], told: Told) -> bytes:
@@ -89,7 +94,7 @@ def readme(results: Sequence[PartResult], told: Told) -> bytes:
 
 def _lines(results: Sequence[PartResult], told: Told) -> Iterator[str]:
     account = completeness(results)
-    yield from _heading("Export of an investigation", "=")
+    yield from _heading(TITLE, "=")
     for label, value in facts(results, told):
         yield f"{label + ':':<20}{value}"
     yield ""

@@ -32,10 +32,13 @@ class Part:
     name: str = ""
 
     @property
+    def subject(self) -> str:
+        """What it is about, for a reader."""
+        return self.name or self.request.source or self.target.title
+
+    @property
     def title(self) -> str:
-        """For a reader."""
-        target = self.request.source or self.target.title
-        return f"{self.name or target} as {self.request.spec.name}"
+        return f"{self.subject} as {self.request.spec.name}"
 
     def stem(self, number: int) -> str:
         """The name of its file or folder without extension: safe on any system, and like that of no other part."""
