@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from arkham_shard_export.models import (
     ExportStatus,
     FormatInfo,
     JobRequest,
+    PartRequest,
     TargetInfo,
 )
 from arkham_shard_export.ports import steady_seconds, system_clock
@@ -228,6 +230,22 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         """Queue an export and return at once. InvalidRequest names whatever is unknown, wrong or unsupported."""
         service = await self.service()
         asked = JobRequest(format, target, filters, options, retention_hours)
+        return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
+
+    async def create_batch(
+        self,
+        parts: Sequence[PartRequest | Mapping[str, Any]],
+        continue_on_error: bool = False,
+        created_by: str = "system",
+        retention_hours: float | None = None,
+    ) -> ExportJob:
+        """Queue several exports over one state of the data, which come in one file, and return at once.
+
+        A part has `target` and `format`, and may have `filters`, `options` and a `name`. InvalidRequest names whatever
+        is wrong with each.
+        """
+        service = await self.service()
+        asked = JobRequest(retention_hours=retention_hours, parts=parts, continue_on_error=continue_on_error)
         return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from arkham_shard_export.api.bodies import NewJobBody, PreviewBody, check_depth
+from arkham_shard_export.api.bodies import NewBatchBody, NewJobBody, PreviewBody, check_depth
 from arkham_shard_export.api.errors import (
     TooLarge,
     error_response,
@@ -29,6 +30,7 @@ from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
 from arkham_shard_export.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+BODIES: dict[str, type[BaseModel]] = {"/preview": PreviewBody, "/jobs/batch": NewBatchBody}
 _JSON = ("application/json", "+json")
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,7 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        body = PreviewBody if self.path.endswith("/preview") else NewJobBody
-        fields = tuple(body.model_fields)
+        fields = tuple(BODIES.get(self.path.removeprefix(PREFIX), NewJobBody).model_fields)
 
         async def answer(request: Request) -> Response:
             if self.body_field is not None and not _is_json(request):

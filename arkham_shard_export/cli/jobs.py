@@ -20,11 +20,10 @@ from arkham_shard_export.cli.common import (
     check_url,
 )
 from arkham_shard_export.cli.tables import aligned, local, plain, size
-from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
-from arkham_shard_export.jobs.showing import job_fields
+from arkham_shard_export.jobs.showing import JOB_FORMATS, job_fields
 from arkham_shard_export.jobs.table.store import StoredJob
-from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
+from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus, ExportTarget
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.standalone.administering import administering
 
@@ -45,8 +44,7 @@ def add_commands(commands: Commands) -> None:
 
     listing = _action(actions, "list", _list, "the newest jobs")
     listing.add_argument("--status", choices=[each.value for each in ExportStatus])
-    formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
-    listing.add_argument("--format", choices=[*formats])
+    listing.add_argument("--format", choices=[*JOB_FORMATS])
     listing.add_argument("--target", choices=[each.value for each in ExportTarget])
     listing.add_argument("--limit", type=_limit, default=LISTED, help="default: %(default)s")
 

@@ -9,14 +9,15 @@ from uuid import uuid4
 
 from arkham_shard_export.errors import KeyInUse
 from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.batches import Batches, stored_parts
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.queues.lanes import Lanes
-from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.sources import CUSTOM, Sources
 from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.jobs.table.requestkeys import Claim, RequestKey, RequestKeys
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
-from arkham_shard_export.models import ExportJob, JobRequest
+from arkham_shard_export.models import BATCH_FORMAT, ExportJob, JobRequest
 from arkham_shard_export.ports import Clock
 
 
@@ -25,6 +26,7 @@ class Acceptance:
         self,
         jobs: JobStore,
         inventory: Inventory,
+        batches: Batches,
         sources: Sources,
         lanes: Lanes,
         admission: Admission,
@@ -35,6 +37,7 @@ class Acceptance:
     ) -> None:
         self._jobs = jobs
         self._inventory = inventory
+        self._batches = batches
         self._sources = sources
         self._lanes = lanes
         self._admission = admission
@@ -84,21 +87,38 @@ class Acceptance:
 
     async def _made(self, asked: JobRequest, created_by: str, tenant_id: str | None) -> tuple[ExportJob, str]:
         """The job that is asked for, not stored yet, and its lane."""
+        job, lane = await (self._single if asked.parts is None else self._batch)(asked, tenant_id)
+        hours = self._admission.retention_hours(asked.retention_hours)
+        await self._admission.admit(created_by, tenant_id)
+        job.created_at, job.created_by = self._clock(), created_by
+        if asked.retention_hours is not None:
+            job.metadata["retention_hours"] = hours
+        return job, lane
+
+    async def _single(self, asked: JobRequest, tenant_id: str | None) -> tuple[ExportJob, str]:
         request, chosen = await self._inventory.check(
             asked.format, asked.target, asked.filters, asked.options, tenant_id
         )
         lane = await self._lanes.lane(request, chosen, self._sources.only_here(request))
-        hours = self._admission.retention_hours(asked.retention_hours)
-        await self._admission.admit(created_by, tenant_id)
         job = ExportJob(
-            id=str(uuid4()),
-            format=request.format,
-            target=request.target,
-            created_at=self._clock(),
+            str(uuid4()),
+            request.format,
+            request.target,
             filters=request.given_filters,
             options=request.options,
-            created_by=created_by,
-            metadata={} if asked.retention_hours is None else {"retention_hours": hours},
+        )
+        return job, lane
+
+    async def _batch(self, asked: JobRequest, tenant_id: str | None) -> tuple[ExportJob, str]:
+        batch = await self._batches.check(asked.parts, asked.continue_on_error, tenant_id)
+        only_here = any(self._sources.only_here(each.request) for each in batch.parts)
+        lane = await self._lanes.lane_of_all(batch.parts, only_here)
+        job = ExportJob(
+            str(uuid4()),
+            BATCH_FORMAT,
+            CUSTOM,
+            parts=stored_parts(batch),
+            continue_on_error=batch.continue_on_error,
         )
         return job, lane
 

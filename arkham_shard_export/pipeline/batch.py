@@ -15,7 +15,9 @@ from arkham_shard_export.errors import (
     Cancelled,
     DatabaseGone,
     ExportError,
+    FieldProblem,
     FormatExceeded,
+    InvalidRequest,
     PartFailed,
     StoreFailed,
     sentence_of,
@@ -161,6 +163,8 @@ class _Run:
 
     def _count(self, place: int) -> _Counted:
         adjustments = Adjustments()
+        if refused := self._batch.parts[place].refused:
+            raise InvalidRequest([FieldProblem("parts", None, refused)])
         source = self._records.source(place, adjustments, self._check)
         counted = _Counted(source.snapshot_at, source.consistent, source.sections(), adjustments)
         self._parts[place].expected = counted.expected

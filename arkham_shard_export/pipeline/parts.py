@@ -25,11 +25,15 @@ _JOINERS = {0x200C: None, 0x200D: None}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One export of a batch, checked; `name` is what its user calls it, or empty."""
+    """One export of a batch, checked; `name` is what its user calls it, or empty.
+
+    `refused` says why it cannot be made, where that has turned out since it was asked for.
+    """
 
     request: ExportRequest
     target: Target
     name: str = ""
+    refused: str = ""
 
     @property
     def subject(self) -> str:
