@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import IO, cast
 
 from arkham_shard_export.drain import Drain
-from arkham_shard_export.ports import Output
+from arkham_shard_export.ports import Folder, Members, Output, Sink
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SAFE_PART = re.compile(r"[\w\[][\w .\[\]-]{0,199}|_rels|\.rels", re.ASCII)
@@ -17,6 +17,11 @@ _SAFE_PART = re.compile(r"[\w\[][\w .\[\]-]{0,199}|_rels|\.rels", re.ASCII)
 def is_safe_name(name: str) -> bool:
     """Whether unpacking a member of this name writes below the folder it is unpacked in, on any system."""
     return all(_SAFE_PART.fullmatch(part) for part in name.split("/"))
+
+
+def several_files(sink: Sink) -> tuple[Members, str]:
+    """Where the files of an export go, and the extension of what holds them: a ZIP, or the sink itself where it can."""
+    return (sink.members(), "") if isinstance(sink, Folder) else (Archive(sink), ".zip")
 
 
 class Archive:
@@ -31,11 +36,14 @@ class Archive:
         self._member: IO[bytes] | None = None
         self._drain: Drain | None = None
 
-    def open(self, name: str, *, zip64: bool = True) -> Output:
-        """Without `zip64` a member holds less than 2 GiB, and programs that know no ZIP64 can read it."""
+    def open(self, name: str, *, zip64: bool = True, seen: Callable[[bytes], object] | None = None) -> Output:
+        """Without `zip64` a member holds less than 2 GiB, and programs that know no ZIP64 can read it.
+
+        `seen` is given the member's bytes, all of them once it has ended.
+        """
         if not is_safe_name(name):
             raise ValueError(f"{name[:60]!r} is no name for a file in an archive.")
-        self._end_member()
+        self.end_member()
         info = zipfile.ZipInfo(name, _EPOCH)
         info.compress_type = zipfile.ZIP_DEFLATED
         info.external_attr = 0o644 << 16
@@ -46,11 +54,11 @@ class Archive:
             # ZipFile takes a level but no compressor of another make.
             self._member._compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)  # type: ignore[attr-defined]
         # In blocks of one size the same content is deflated to the same bytes, however it was written.
-        self._drain = Drain(self._member.write)
+        self._drain = Drain(self._member.write if seen is None else _both(seen, self._member.write))
         return self._drain
 
     def close(self) -> None:
-        self._end_member()
+        self.end_member()
         self._zip.close()
 
     def abandon(self) -> None:
@@ -61,13 +69,22 @@ class Archive:
             self._drain = None
         self.close()
 
-    def _end_member(self) -> None:
+    def end_member(self) -> None:
+        """Whatever was written to the member has reached the sink, but for what ends the archive."""
         if self._drain is not None:
             drain, self._drain = self._drain, None
             drain.end()
         if self._member is not None:
             member, self._member = self._member, None
             member.close()
+
+
+def _both(first: Callable[[bytes], object], second: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    def put(block: bytes) -> None:
+        first(block)
+        second(block)
+
+    return put
 
 
 class _Stream:

@@ -7,6 +7,8 @@ MAX_JSON_DEPTH = 32
 MAX_NAMES = 100
 """Names in one object: the body's fields, filters, options."""
 MAX_FILTER_VALUES = 1000
+MAX_PARTS = 50
+"""Of a batch."""
 MAX_TEXT_LENGTH = 1000
 MAX_RECORDS = 2**63 - 1
 MAX_JOB_ID_LENGTH = 128

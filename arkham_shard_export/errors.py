@@ -21,6 +21,8 @@ ExportError
 │   └── SourceChanged       the records changed under a source that has no snapshot
 ├── Incomplete              expected and written records differ
 ├── StoreFailed             writing the file failed
+│   └── FormatExceeded      the records do not fit into one file of this format
+├── PartFailed              a part of a batch failed, and the batch with it
 ├── WorkerDied              the worker process ended before its job did
 ├── CrewFailed              a process that shares the work of an export failed
 ├── TypesetterDied          a process that sets pages ended before it had answered
@@ -32,7 +34,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 __all__ = [
     "Cancelled",
@@ -42,12 +43,14 @@ __all__ = [
     "FieldProblem",
     "FileExpired",
     "FileMissing",
+    "FormatExceeded",
     "Incomplete",
     "InvalidRequest",
     "JobNotCompleted",
     "JobNotFound",
     "KeyInUse",
     "NotAllowed",
+    "PartFailed",
     "PreconditionFailed",
     "ServiceUnavailable",
     "SnapshotBusy",
@@ -71,7 +74,7 @@ class ExportError(Exception):
     `passing`: the same export may succeed if it is tried again.
     """
 
-    passing: ClassVar[bool] = False
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,28 @@ class Incomplete(ExportError):
 
 class StoreFailed(ExportError):
     """The file could not be written to the export store."""
+
+
+class FormatExceeded(StoreFailed):
+    """The records do not fit into one file of this format, whatever room the store has."""
+
+
+class PartFailed(ExportError):
+    """A part of a batch failed, and the whole batch with it; `numbers` are those of all that failed, from 1 on."""
+
+    def __init__(self, reason: str, numbers: Sequence[int], passing: bool = False) -> None:
+        self.numbers = tuple(numbers)
+        self.passing = passing
+        super().__init__(reason)
+
+
+def sentence_of(error: BaseException) -> str:
+    """What went wrong, for the person whose export it was; nothing of what only a developer may see."""
+    if isinstance(error, ExportError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "The export needs more memory than its worker may use."
+    return f"The export failed unexpectedly ({type(error).__name__})."
 
 
 class WorkerDied(ExportError):

@@ -39,6 +39,10 @@ class ExportTarget(StrEnum):
     CUSTOM = "custom"
 
 
+BATCH_FORMAT = "zip"
+"""The format of a job that makes several exports in one file. Nothing can be exported as it."""
+
+
 @dataclass(slots=True)
 class ExportOptions:
     """How a target is exported. Dates are ISO 8601 texts; a date without a time covers its whole day (UTC).
@@ -78,7 +82,10 @@ PRESENTATION = ("columns", "time_zone", "date_format", "csv", "report", "layout"
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What somebody asks for, as a body carries it: nothing of it has been checked."""
+    """What somebody asks for, as a body carries it: nothing of it has been checked.
+
+    With `parts` it is a batch, whose parts have formats and targets of their own.
+    """
 
     format: object = None
     target: object = None
@@ -87,6 +94,8 @@ class JobRequest:
     retention_hours: object = None
     template: object = None
     """A name or an id, or `{"template", "version"}`. What the request gives itself overrides it."""
+    parts: object = None
+    continue_on_error: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +140,63 @@ class ExportTemplate(TemplateSummary):
     options: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """What somebody asks for as a part of a batch; nothing of it has been checked. `name` is what they call it, and
+    `template` as in JobRequest."""
+
+    target: object = None
+    format: object = None
+    filters: object = None
+    options: object = None
+    name: object = None
+    template: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPartProgress:
+    """How far a part of a running batch has come: records `done` of `expected`, `percent` of them; None is not known yet."""
+
+    status: ExportStatus = ExportStatus.PENDING
+    phase: str = ""
+    done: int = 0
+    expected: int | None = None
+    percent: float | None = None
+
+
+@dataclass(slots=True)
+class ExportPart:
+    """One export of a batch: what was asked for, of which template (`id, name, version`), and what has become of it.
+
+    `file` is the path of its file in the ZIP, or of its folder with a slash at the end, and `sha256` that of a single
+    file; both are None in a workbook.
+    """
+
+    target: str
+    format: str
+    filters: dict[str, Any] = field(default_factory=dict)
+    options: ExportOptions = field(default_factory=ExportOptions)
+    name: str | None = None
+    status: ExportStatus = ExportStatus.PENDING
+    record_count: int = 0
+    expected: int | None = None
+    skipped: int = 0
+    skips: list[dict[str, Any]] = field(default_factory=list)
+    adjustments: list[dict[str, Any]] = field(default_factory=list)
+    file: str | None = None
+    file_size: int | None = None
+    sha256: str | None = None
+    error: str | None = None
+    template: dict[str, Any] | None = None
+    progress: ExportPartProgress | None = None
+
+
 @dataclass(slots=True)
 class ExportJob:
-    """One export, from request to file. Times are aware (UTC); `file_path` is relative to the export store."""
+    """One export, from request to file. Times are aware (UTC); `file_path` is relative to the export store.
+
+    Of a batch `parts` are its exports.
+    """
 
     id: str
     format: str
@@ -153,12 +216,14 @@ class ExportJob:
     processing_time_ms: float = 0.0
     created_by: str = "system"
     metadata: dict[str, Any] = field(default_factory=dict)
+    parts: list[ExportPart] | None = None
+    continue_on_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
     """How far a running job has come: records `done` of `expected`, `percent` of them, `bytes` of the file, and the time
-    that is left by estimate. None is not known yet."""
+    that is left by estimate. None is not known yet. `parts` are those of a batch."""
 
     phase: str
     done: int = 0
@@ -166,6 +231,7 @@ class ExportProgress:
     percent: float | None = None
     bytes: int = 0
     seconds_left: float | None = None
+    parts: list[ExportPartProgress] | None = None
 
 
 @dataclass(slots=True)

@@ -55,6 +55,25 @@ class Sink(Output, Protocol):
         ...
 
 
+class Members(Protocol):
+    """Several files in one place, written one after another: `open` ends the one before."""
+
+    def open(self, name: str) -> Output: ...
+
+    def close(self) -> None: ...
+
+    def abandon(self) -> None:
+        """Let go of what is not wanted any more. After `close` it does nothing."""
+        ...
+
+
+@runtime_checkable
+class Folder(Sink, Protocol):
+    """A sink that takes several files as they are; any other takes an archive of them."""
+
+    def members(self) -> Members: ...
+
+
 def system_clock() -> datetime:
     """The one clock of the running program."""
     return datetime.now(UTC)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from arkham_shard_export.models import (
     ExportTemplate,
     FormatInfo,
     JobRequest,
+    PartRequest,
     TargetInfo,
     TemplateRequest,
     TemplateSummary,
@@ -239,6 +241,22 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         return await service.create(
             asked, created_by=created_by, tenant_id=self._tenant_id(), scope=self.scope()
         )
+
+    async def create_batch(
+        self,
+        parts: Sequence[PartRequest | Mapping[str, Any]],
+        continue_on_error: bool = False,
+        created_by: str = "system",
+        retention_hours: float | None = None,
+    ) -> ExportJob:
+        """Queue several exports over one state of the data, which come in one file, and return at once.
+
+        A part has `target` and `format`, and may have `filters`, `options` and a `name`. InvalidRequest names whatever
+        is wrong with each.
+        """
+        service = await self.service()
+        asked = JobRequest(retention_hours=retention_hours, parts=parts, continue_on_error=continue_on_error)
+        return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:
         service = await self.service()

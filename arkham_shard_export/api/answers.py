@@ -106,6 +106,34 @@ JOB: dict[str, Any] = {
     "created_by": "system",
     "progress": None,
     "metadata": {"sha256": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3"},
+    "parts": None,
+    "continue_on_error": False,
+}
+_PENDING: dict[str, Any] = {
+    **JOB,
+    "status": "pending",
+    **dict.fromkeys(("started_at", "completed_at", "file_path", "file_size", "download_url", "expires_at")),
+    "record_count": 0,
+    "processing_time_ms": 0.0,
+    "metadata": {},
+}
+_PART: dict[str, Any] = {
+    "target": "claims",
+    "format": "csv",
+    "filters": {"status": "disputed"},
+    "options": JOB["options"],
+    "name": "Disputed claims",
+    "status": "pending",
+    "record_count": 0,
+    "expected": None,
+    "skipped": 0,
+    "skips": [],
+    "adjustments": [],
+    "file": None,
+    "file_size": None,
+    "sha256": None,
+    "error": None,
+    "progress": None,
 }
 _SUMMARY: dict[str, Any] = {
     "id": "6b6f2a51-8c58-4d0b-9b5a-0d6a3b1f7c22",
@@ -136,15 +164,17 @@ EXAMPLES: dict[str, Any] = {
     "get_template_version": {**TEMPLATE, "version": 2},
     "count_jobs": {"count": 3},
     "list_jobs": {"jobs": [JOB], "total": 1, "limit": 50, "offset": 0},
-    "create_job": {
-        **JOB,
-        "status": "pending",
-        **dict.fromkeys(
-            ("started_at", "completed_at", "file_path", "file_size", "download_url", "expires_at")
-        ),
-        "record_count": 0,
-        "processing_time_ms": 0.0,
-        "metadata": {},
+    "create_job": _PENDING,
+    "create_batch": {
+        **_PENDING,
+        "format": "zip",
+        "target": "custom",
+        "filters": {},
+        "parts": [
+            _PART,
+            {**_PART, "target": "documents", "format": "json", "filters": {}, "name": None},
+        ],
+        "continue_on_error": True,
     },
     "get_job": JOB,
     "create_link": {

@@ -14,6 +14,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -23,6 +24,7 @@ from arkham_shard_export.bounds import (
     MAX_FILTER_VALUES,
     MAX_JSON_DEPTH,
     MAX_NAMES,
+    MAX_PARTS,
     MAX_PREVIEW_RECORDS,
     MAX_RECORDS,
     MAX_TEMPLATE_NAME,
@@ -32,6 +34,7 @@ from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.models import ExportOptions, ExportTarget, JobRequest, TemplateRequest
 from arkham_shard_export.peers import ENTITY_TYPES
+from arkham_shard_export.pipeline.parts import MAX_PART_NAME
 from arkham_shard_export.pipeline.request import (
     COMPRESSION_CHOICES,
     GROUPINGS,
@@ -220,6 +223,93 @@ class NewJobBody(JobBody):
 
     def asked(self) -> JobRequest:
         return replace(super().asked(), retention_hours=self.retention_hours)
+
+
+def _parts_schema() -> JsonSchema:
+    """As the body of a job, without what is the whole's."""
+    properties = {
+        "target": text_schema("Target", *ExportTarget),
+        "format": text_schema("Format", *FORMATS),
+        "filters": _filters_schema(),
+        "options": _options_schema(),
+        "name": {"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_PART_NAME}, {"type": "null"}]},
+        "template": _REFERENCE,
+    }
+    part = {
+        "type": "object",
+        "title": "Part",
+        "additionalProperties": False,
+        "anyOf": [{"required": ["target", "format"]}, {"required": ["template"]}],
+        "properties": properties,
+    }
+    return {
+        "type": "array",
+        "title": "Parts",
+        "items": part,
+        "minItems": 1,
+        "maxItems": MAX_PARTS,
+        "description": "The exports, each with target, format, filters and options as a job has them, and a name for its file.",
+    }
+
+
+_GOES_ON: JsonSchema = {"anyOf": [{"type": "boolean"}, {"type": "null"}], "default": False}
+
+
+class NewBatchBody(BaseModel):
+    """Several exports over one state of the data, in one file. With `continue_on_error` those that can be made are, whatever becomes
+    of the others. `retention_hours` is how long the file is kept; 0 keeps it, where that is allowed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "parts": [
+                        {"target": "documents", "format": "json"},
+                        {
+                            "target": "claims",
+                            "format": "csv",
+                            "filters": {"status": "disputed"},
+                            "name": "Disputed claims",
+                        },
+                        {"target": "graph", "format": "csv", "options": {"include_metadata": False}},
+                    ],
+                    "continue_on_error": True,
+                }
+            ]
+        },
+    )
+
+    parts: Annotated[Any, WithJsonSchema(_parts_schema())]
+    continue_on_error: Annotated[Any, WithJsonSchema(_GOES_ON)] = False
+    retention_hours: float | None = None
+
+    @field_validator("parts")
+    @classmethod
+    def _without_nothing(cls, parts: Any) -> Any:
+        """A field that is left out is the same as its default; what parts must be is checked further in."""
+        if not isinstance(parts, list):
+            return parts
+        return [
+            {name: value for name, value in each.items() if value is not None}
+            if isinstance(each, dict)
+            else each
+            for each in parts
+        ]
+
+    @field_validator("continue_on_error")
+    @classmethod
+    def _not_unless_said(cls, goes_on: Any) -> Any:
+        return False if goes_on is None else goes_on
+
+    def asked(self) -> JobRequest:
+        return JobRequest(
+            retention_hours=self.retention_hours,
+            # A batch without parts is one all the same, and is refused for it.
+            parts=() if self.parts is None else self.parts,
+            continue_on_error=self.continue_on_error,
+        )
 
 
 class PreviewBody(JobBody):

@@ -7,15 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from arkham_shard_export.api.bodies import NewJobBody
+from arkham_shard_export.api.bodies import NewBatchBody, NewJobBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.downloads import download_response
 from arkham_shard_export.api.pages import chosen, links
 from arkham_shard_export.api.requestkeys import key_of
 from arkham_shard_export.api.waiting import job_response
-from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.service import MAX_LIST, MAX_OFFSET
-from arkham_shard_export.jobs.showing import listed_fields
+from arkham_shard_export.jobs.showing import JOB_FORMATS, listed_fields
 from arkham_shard_export.jobs.table.history import MOST_DAYS
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS
 from arkham_shard_export.models import ExportFilter, ExportStatus, ExportTarget
@@ -42,7 +41,7 @@ async def get_jobs(
     request: Request,
     response: Response,
     status: Annotated[list[str] | None, _some_of(*ExportStatus)] = None,
-    format: Annotated[list[str] | None, _some_of(*FORMATS)] = None,
+    format: Annotated[list[str] | None, _some_of(*JOB_FORMATS)] = None,
     target: Annotated[list[str] | None, _some_of(*ExportTarget)] = None,
     created_by: str | None = None,
     sort: Annotated[str, _one_of(*ORDERS)] = NEWEST_FIRST,
@@ -58,6 +57,14 @@ async def get_jobs(
 
 
 async def post_job(request: Request, body: NewJobBody) -> Response:
+    return await _accepted(request, body)
+
+
+async def post_batch(request: Request, body: NewBatchBody) -> Response:
+    return await _accepted(request, body)
+
+
+async def _accepted(request: Request, body: NewJobBody | NewBatchBody) -> Response:
     caller = await caller_of(request)
     job, repeated = await caller.service.acceptance.accept(
         body.asked(),

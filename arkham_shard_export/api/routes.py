@@ -96,6 +96,7 @@ ROUTES = (
     Route("GET", "/count", "count_jobs", jobs.get_count, {200: {"model": Count}}, (422,)),
     Route("GET", "/jobs", "list_jobs", jobs.get_jobs, {200: {"model": JobPage}}, (422,)),
     Route("POST", "/jobs", "create_job", jobs.post_job, {201: {"model": ExportJobAnswer}}, (409, *_BODY, 429, 507)),
+    Route("POST", "/jobs/batch", "create_batch", jobs.post_batch, {201: {"model": ExportJobAnswer}}, (409, *_BODY, 429, 507)),
     Route("GET", "/jobs/{job_id}", "get_job", jobs.get_job, {200: {"model": ExportJobAnswer}}, (404, 422)),
     Route("DELETE", "/jobs/{job_id}", "cancel_job", jobs.delete_job, {204: {}}, (404, 422), ProblemResponse),
     Route("GET", "/jobs/{job_id}/events", "follow_job", streams.get_events, {200: _EVENTS, 204: {}}, (404, 422), streams.EventStream),

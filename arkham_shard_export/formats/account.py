@@ -46,8 +46,8 @@ def account(
         facts += [
             ("State of the data", moment_text(document.snapshot_at, document.options)),
             ("Exported", moment_text(document.exported_at, document.options)),
-            ("Filters", _listed(document.filters) or "none"),
-            ("Options", _listed(_changed(document.options)) or "none but the defaults"),
+            ("Filters", listed(document.filters) or "none"),
+            ("Options", listed(changed(document.options)) or "none but the defaults"),
         ]
     notes = [
         f"{skip.count:,} left out of {default_label(each.name).lower()}: {skip.reason}."
@@ -82,7 +82,8 @@ def _not_chosen(document: Document) -> Iterator[str]:
             yield f"Not chosen, and so not in {title.lower()}: {', '.join(labels)}."
 
 
-def _changed(options: Any) -> dict[str, Any]:
+def changed(options: Any) -> dict[str, Any]:
+    """The options that are not at their defaults, but for those that the file itself shows."""
     return {
         name: value
         for name, value in options.items()
@@ -90,7 +91,8 @@ def _changed(options: Any) -> dict[str, Any]:
     }
 
 
-def _listed(values: Any) -> str:
+def listed(values: Any) -> str:
+    """Names and values on one line."""
     return "; ".join(f"{default_label(name)}: {_text(value)}" for name, value in values.items())
 
 

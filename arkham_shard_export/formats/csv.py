@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from arkham_shard_export.archive import Archive
+from arkham_shard_export.archive import several_files
 from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.delimited import FORMULA_STARTS, NUMBER, Cells
 from arkham_shard_export.formats.grid import EVIDENCE_COLUMNS, grid_of
 from arkham_shard_export.formats.moments import Moments
-from arkham_shard_export.ports import Output, Sink
+from arkham_shard_export.ports import Members, Output, Sink
 from arkham_shard_export.presentation.delimiting import PLAIN, dialect_of
 from arkham_shard_export.presentation.times import times_of
 from arkham_shard_export.records import Adjustments, Batch, Delimited, Row, Section, columns_of
@@ -47,7 +47,7 @@ class CsvWriter:
     def __init__(self) -> None:
         self.written = 0
         self.file_extension = self.spec.file_extension
-        self._archive: Archive | None = None
+        self._archive: Members | None = None
         self._member_names: set[str] = set()
 
     def begin(self, document: Document, sink: Sink, adjustments: Adjustments) -> None:
@@ -60,8 +60,7 @@ class CsvWriter:
         self._sink: Output = sink
         grids = sum(each.expected or 0 for each in document.sections if each.layout is Layout.GRID)
         if len(document.sections) > 1 or grids > 1:
-            self.file_extension = ".zip"
-            self._archive = Archive(sink)
+            self._archive, self.file_extension = several_files(sink)
         else:
             sink.write(self._dialect.mark)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
-from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.errors import FormatExceeded
 from arkham_shard_export.formats.account import moment_text
 from arkham_shard_export.formats.base import Document, FormatSpec
 from arkham_shard_export.formats.readable import shortened
@@ -142,7 +142,7 @@ class PdfWriter:
         if self._parts:
             self._typesetter.add(self._markup.preamble + "".join(self._parts))
         if self._typesetter.pages > MAX_PAGES:
-            raise StoreFailed(
+            raise FormatExceeded(
                 f"The report has more than {MAX_PAGES:,} pages, which is as many as a PDF can be bound of here. Choose fewer "
                 "records, leave out their relationships, or take JSON, CSV, XLSX or DOCX."
             )

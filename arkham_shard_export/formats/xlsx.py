@@ -16,6 +16,7 @@ from arkham_shard_export.formats.base import Document, Encode, FormatSpec
 from arkham_shard_export.formats.grid import grid_of, makes_grid
 from arkham_shard_export.formats.moments import Moments
 from arkham_shard_export.formats.workbook.about import About
+from arkham_shard_export.formats.workbook.book import Book, Chapter
 from arkham_shard_export.formats.workbook.cells import Cells, Shortened, cut, parts_of, short
 from arkham_shard_export.formats.workbook.grids import GridSheets
 from arkham_shard_export.formats.workbook.package import Package
@@ -69,7 +70,9 @@ class XlsxWriter:
         ),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book | None = None) -> None:
+        """With a `book` the sheets come into it, and it tells of them."""
+        self._book = book
         self.written = 0
         self.file_extension = self.spec.file_extension
         self._abandon: Callable[[], None] = lambda: None
@@ -82,8 +85,12 @@ class XlsxWriter:
         self._moments = Moments(document.options, adjustments)
         self._title = self._front.title or self._layout.title
         self._xml = XmlText(adjustments)
-        self._package = Package(sink, self._xml, self._moments.times)
-        self._abandon = self._package.abandon
+        self._package = (
+            Package(sink, self._xml, self._moments.times) if self._book is None else self._book.package
+        )
+        self._opened = (self._book or self._package).open
+        if self._book is None:
+            self._abandon = self._package.abandon
         self._cells = Cells(adjustments, self)
         # What is seen again on a grid or on the sheet About was counted, and kept, where it stands.
         self._repeating = Cells(Adjustments(), Shortened())
@@ -98,7 +105,7 @@ class XlsxWriter:
         self._shape = Shape(layout, section.columns, self._moments.times.zone)
         self._encode = _Encoder(self._shape, self._adjustments, self._moments)
         self._grids = None
-        opened = self._package.open
+        opened = self._opened
         if section.layout is Layout.GRID and makes_grid(section.columns):
             self._grids = GridSheets(self._repeating, opened, alone=(section.expected or 0) <= GRID_SHEETS)
             opened = self._package.open_aside
@@ -144,9 +151,14 @@ class XlsxWriter:
         if self._long is not None:
             self._long.end()
             self._tables.append(self._long)
-        self._package.flush()
+        if self._book is None:
+            self._package.flush()
         contents = [(sheet, "grid: evidence against hypotheses") for sheet in self._grid_sheets]
         contents += [(sheet, _rows(sheet, table)) for table in self._tables for sheet in table.sheets]
+        if self._book is not None:
+            facts, notes = account(self._document, self.written, self._adjustments)
+            self._book.add(Chapter([("Records", f"{self.written:,}"), *facts[1:]], notes, contents))
+            return
         sheets = [sheet for sheet, _ in contents]
         if self._document.include_metadata:
             sheets.insert(0, self._about([(sheet.name, content) for sheet, content in contents]))

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.errors import KeyInUse
+from arkham_shard_export.errors import FieldProblem, InvalidRequest, KeyInUse, Withdrawn
 from arkham_shard_export.jobs.admission import NOBODY, Admission
+from arkham_shard_export.jobs.batches import Batches, stored_parts
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.queues.lanes import Lanes
-from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.sources import CUSTOM, Sources
 from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.jobs.table.requestkeys import Claim, RequestKey, RequestKeys
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.jobs.templates import TemplateLibrary
-from arkham_shard_export.models import ExportJob, JobRequest
+from arkham_shard_export.models import BATCH_FORMAT, ExportJob, JobRequest
+from arkham_shard_export.pipeline.parts import Part
 from arkham_shard_export.ports import Clock
+
+Held = tuple[str, Sequence[str]]
+"""A FROM and WHERE, and its values."""
+_OF_EACH_PART = ("format", "target", "filters", "options", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a job would be made of: the exports, one or those of a batch, and the job, which has no times yet."""
+
+    job: ExportJob
+    parts: tuple[Part, ...]
 
 
 class Acceptance:
@@ -27,10 +41,11 @@ class Acceptance:
         self,
         jobs: JobStore,
         inventory: Inventory,
+        batches: Batches,
+        templates: TemplateLibrary,
         sources: Sources,
         lanes: Lanes,
         admission: Admission,
-        templates: TemplateLibrary,
         keys: RequestKeys,
         telling: Telling,
         put: Callable[[str, str], Awaitable[None]],
@@ -38,10 +53,11 @@ class Acceptance:
     ) -> None:
         self._jobs = jobs
         self._inventory = inventory
+        self._batches = batches
+        self._templates = templates
         self._sources = sources
         self._lanes = lanes
         self._admission = admission
-        self._templates = templates
         self._keys = keys
         self._telling = telling
         self._put = put
@@ -57,14 +73,15 @@ class Acceptance:
         job_id: str | None = None,
         noted: Mapping[str, Any] | None = None,
         scope: Scope | None = None,
+        held: Held | None = None,
     ) -> tuple[ExportJob, bool]:
         """The pending job, and whether it was there already. InvalidRequest lists what is wrong; TooManyJobs and
         StoreFull refuse it for now.
 
         Of all requests with one `key`, or for one `job_id`, the first makes the job. KeyInUse while another is being
         accepted, InvalidRequest where the key came with another request. A request that is refused leaves its key
-        free. `noted` stands in the job's metadata. `scope` is of the templates that may be used; without it those of
-        who creates the job.
+        free. `noted` stands in the job's metadata. `scope` is as in `check`. The job is stored only where `held` gives
+        a row, else Withdrawn.
         """
         if job_id is not None and (there := await self._jobs.get(job_id, Scope(tenant_id))) is not None:
             return there, True
@@ -72,49 +89,73 @@ class Acceptance:
         if claim is not None and claim.stored:
             return await self._there(claim.job_id, tenant_id), True
         try:
-            seen = scope or Scope(tenant_id, None if created_by == NOBODY else created_by)
-            job, lane = await self._made(asked, created_by, tenant_id, seen)
+            checked = await self.check(asked, tenant_id, created_by, scope)
+            job = checked.job
+            only_here = any(self._sources.only_here(each.request) for each in checked.parts)
+            lane = await self._lanes.lane_of_all(checked.parts, only_here)
+            await self._admission.admit(created_by, tenant_id)
         except BaseException:
             if claim is not None:
                 with contextlib.suppress(Exception):
                     await self._keys.release(claim)
             raise
+        job.created_at = self._clock()
         job.metadata |= noted or {}
         job.id = job_id or (job.id if claim is None else claim.job_id)
         if claim is not None and not await self._stored_under(claim, job, tenant_id, lane):
             return await self._there(claim.job_id, tenant_id), True
         if claim is None:
-            await self._jobs.insert(job, tenant_id, lane)
+            await self._jobs.insert(job, tenant_id, lane, held)
+            if held is not None and await self._jobs.get(job.id, Scope(tenant_id)) is None:
+                raise Withdrawn("The job is no longer wanted.")
         self._telling.changed(job, tenant_id, "pending", lane=lane)
         await self._put(job.id, lane)
         return job, False
 
-    async def _made(
-        self, asked: JobRequest, created_by: str, tenant_id: str | None, seen: Scope
-    ) -> tuple[ExportJob, str]:
-        """The job that is asked for, not stored yet, and its lane."""
-        asked, metadata = await self._templates.resolved(asked, seen, created_by)
-        request, chosen = await self._inventory.check(
-            asked.format, asked.target, asked.filters, asked.options, tenant_id
-        )
-        lane = await self._lanes.lane(request, chosen, self._sources.only_here(request))
+    async def check(
+        self, asked: JobRequest, tenant_id: str | None, created_by: str = NOBODY, scope: Scope | None = None
+    ) -> Checked:
+        """What the job would be made of, or InvalidRequest with all that is wrong. Nothing is stored, nor refused for now.
+
+        `scope` is of the templates that may be used; without it those of who creates the job.
+        """
+        seen = scope or Scope(tenant_id, None if created_by == NOBODY else created_by)
+
+        async def resolved(asked: JobRequest) -> tuple[JobRequest, dict[str, Any]]:
+            return await self._templates.resolved(asked, seen, created_by)
+
+        if asked.parts is None:
+            asked, metadata = await resolved(asked)
+            request, target = await self._inventory.check(
+                asked.format, asked.target, asked.filters, asked.options, tenant_id
+            )
+            if request.date_range is not None:
+                metadata["date_range"] = asdict(request.date_range)
+            parts: tuple[Part, ...] = (Part(request, target),)
+            job = ExportJob(
+                str(uuid4()),
+                request.format,
+                request.target,
+                filters=request.given_filters,
+                options=request.options,
+                metadata=metadata,
+            )
+        else:
+            _check_whole(asked)
+            batch = await self._batches.check(asked.parts, asked.continue_on_error, tenant_id, resolved)
+            parts = batch.parts
+            job = ExportJob(
+                str(uuid4()),
+                BATCH_FORMAT,
+                CUSTOM,
+                parts=stored_parts(batch),
+                continue_on_error=batch.continue_on_error,
+            )
         hours = self._admission.retention_hours(asked.retention_hours)
-        await self._admission.admit(created_by, tenant_id)
         if asked.retention_hours is not None:
-            metadata["retention_hours"] = hours
-        if request.date_range is not None:
-            metadata["date_range"] = asdict(request.date_range)
-        job = ExportJob(
-            id=str(uuid4()),
-            format=request.format,
-            target=request.target,
-            created_at=self._clock(),
-            filters=request.given_filters,
-            options=request.options,
-            created_by=created_by,
-            metadata=metadata,
-        )
-        return job, lane
+            job.metadata["retention_hours"] = hours
+        job.created_by = created_by
+        return Checked(job, parts)
 
     async def _stored_under(self, claim: Claim, job: ExportJob, tenant_id: str | None, lane: str) -> bool:
         """Whether this call has stored the job, and not another with the same key."""
@@ -129,3 +170,14 @@ class Acceptance:
         if job is None:
             raise KeyInUse
         return job
+
+
+def _check_whole(asked: JobRequest) -> None:
+    """What an export has belongs to each part of a batch."""
+    problems = [
+        FieldProblem(name, None, f"{name} belongs to each of the parts, and not to the whole.")
+        for name in _OF_EACH_PART
+        if getattr(asked, name) is not None
+    ]
+    if problems:
+        raise InvalidRequest(problems)

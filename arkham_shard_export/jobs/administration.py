@@ -19,8 +19,9 @@ from arkham_shard_export.jobs.sources import CUSTOM
 from arkham_shard_export.jobs.table.filerecords import FileRecords
 from arkham_shard_export.jobs.table.listing import EVERYTHING
 from arkham_shard_export.jobs.table.migrations import SCHEMA_VERSION, jobs_catalog
-from arkham_shard_export.jobs.table.rows import HERE, LARGE, plain_text, time_text
+from arkham_shard_export.jobs.table.rows import HERE, LARGE, time_text
 from arkham_shard_export.jobs.table.store import JobStore, StoredJob
+from arkham_shard_export.jobs.table.values import plain_text
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock, Database
@@ -129,6 +130,8 @@ class Administration:
             options=old.options,
             created_by=old.created_by,
             metadata={**kept, "retry_of": old.id},
+            parts=old.parts,
+            continue_on_error=old.continue_on_error,
         )
         lane = await self._lane(old)
         await self.jobs.insert(job, stored.tenant_id, lane)
@@ -200,7 +203,7 @@ class Administration:
     async def _lane(self, job: ExportJob) -> str:
         row = await self._database.fetch_one("SELECT lane FROM arkham_export_jobs WHERE id = ?", [job.id])
         lane = plain_text(row["lane"]) if row is not None else None
-        return lane or (HERE if job.target == CUSTOM else LARGE)
+        return lane or (HERE if job.target == CUSTOM and job.parts is None else LARGE)
 
 
 def _ended_before(statuses: Sequence[ExportStatus], before: datetime) -> tuple[str, list[Any]]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from arkham_shard_export.errors import FileMissing, ServiceUnavailable
 from arkham_shard_export.formats import specs
+from arkham_shard_export.models import ExportJob
 from arkham_shard_export.sinks.compressing import COMPRESSIONS, compressed_extension
 from arkham_shard_export.sinks.file import part_name
 from arkham_shard_export.store_location import StoreLocation
@@ -145,9 +146,10 @@ def extension_of(path: str) -> str:
     return max(known, key=len) if known else PurePosixPath(path).suffix
 
 
-def download_name(target: str, created_at: datetime, job_id: str, extension: str) -> str:
+def download_name(job: ExportJob, now: datetime, extension: str) -> str:
     """A name for people: `claims-2026-11-22-1a2b3c4d.csv`."""
-    return f"{target}-{created_at.date().isoformat()}-{job_id[:8]}{extension}"
+    subject = job.target if job.parts is None else "batch"
+    return f"{subject}-{(job.created_at or now).date().isoformat()}-{job.id[:8]}{extension}"
 
 
 def file_missing() -> FileMissing:

@@ -23,6 +23,7 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.jobs.acceptance import Acceptance
 from arkham_shard_export.jobs.admission import Admission
+from arkham_shard_export.jobs.batches import Batches
 from arkham_shard_export.jobs.estimating import estimated_seconds
 from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
 from arkham_shard_export.jobs.following import Follower
@@ -134,7 +135,8 @@ class JobService:
         if events is not None:
             self.publisher = Publisher(self._outbox, self._lease, events)
             self._telling.then = self.publisher.wake
-        planner = Planner(self.inventory, self.sources, self.files, settings.processes)
+        batches = Batches(self.inventory)
+        planner = Planner(self.inventory, batches, self.sources, self.files, settings)
         self._records = FileRecords(database)
         self._keys = RequestKeys(database, dialect)
         self._history = History(database, dialect)
@@ -157,10 +159,11 @@ class JobService:
         self.acceptance = Acceptance(
             self.jobs,
             self.inventory,
+            batches,
+            self.templates,
             self.sources,
             Lanes(database, dialect),
             admission,
-            self.templates,
             self._keys,
             self._telling,
             self.queue.put,
@@ -311,7 +314,7 @@ class JobService:
             raise FileMissing("This job has no file in the store; run the export again.")
         stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job.target, job.created_at or self._clock(), job.id, extension_of(stored.name)
+            job, self._clock(), extension_of(stored.name)
         )
         return job, stored, name
 

@@ -9,7 +9,17 @@ from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.table.listing import choices
 from arkham_shard_export.jobs.table.rows import progress_of
-from arkham_shard_export.models import ExportFilter, ExportFormat, ExportJob, ExportStatus, ExportTarget
+from arkham_shard_export.models import (
+    BATCH_FORMAT,
+    ExportFilter,
+    ExportFormat,
+    ExportJob,
+    ExportStatus,
+    ExportTarget,
+)
+
+JOB_FORMATS = tuple(dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS, BATCH_FORMAT)))
+"""What the format of a job can be."""
 
 MAX_KIND = 40
 
@@ -17,10 +27,9 @@ MAX_KIND = 40
 def check_filter(filter: ExportFilter) -> None:
     """InvalidRequest where a filter of the job list names something that no job can be."""
     problems = []
-    valid_formats = tuple(dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS)))
     for name, value, valid in (
         ("status", filter.status, tuple(each.value for each in ExportStatus)),
-        ("format", filter.format, valid_formats),
+        ("format", filter.format, JOB_FORMATS),
         ("target", filter.target, tuple(each.value for each in ExportTarget)),
     ):
         given = () if value is None else choices(value)
@@ -44,6 +53,8 @@ def job_fields(job: ExportJob) -> dict[str, Any]:
         value = fields[name]
         fields[name] = None if value is None else value.isoformat()
     fields["progress"] = progress_of(job)
+    for part in fields["parts"] or ():
+        part["status"] = part["status"].value
     return fields
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest, SourceFailed
 from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.pipeline.batch import Records
 from arkham_shard_export.pipeline.export import Check
+from arkham_shard_export.pipeline.parts import BatchRequest
 from arkham_shard_export.pipeline.run import source_of
 from arkham_shard_export.ports import Clock, Database
-from arkham_shard_export.records import Adjustments, Source
+from arkham_shard_export.records import Adjustments, Helpers, Source
 from arkham_shard_export.schema import Filter, Target
 from arkham_shard_export.sources.custom import CustomSource, RecordSource
 from arkham_shard_export.sources.dialects import Dialect
@@ -95,11 +97,24 @@ class Sources:
         exact: bool = True,
     ) -> Source:
         """The records of a request; call it in a thread. `exact` as in `open_snapshot`."""
-        registered = self._object(request)
+        registered = self.registered_object(request, adjustments, check)
         if registered is not None:
-            selection, extent = request.selection(), request.extent()
-            return CustomSource(registered, selection, adjustments, self._loop, self._clock, check, extent)
+            return registered
         return source_of(request, target, self.snapshot(exact), adjustments, annexes)
+
+    def open_all(self, batch: BatchRequest) -> Records:
+        """The records of a batch, all that lie in tables from one snapshot; call it in a thread."""
+        return _RecordsHere(self, batch)
+
+    def registered_object(
+        self, request: ExportRequest, adjustments: Adjustments, check: Check
+    ) -> CustomSource | None:
+        """The records of a source that is an object of another shard; None where they lie in tables."""
+        registered = self._object(request)
+        if registered is None:
+            return None
+        selection, extent = request.selection(), request.extent()
+        return CustomSource(registered, selection, adjustments, self._loop, self._clock, check, extent)
 
     def snapshot(self, exact: bool = True) -> Snapshot:
         """The tables as they are now; call it in a thread."""
@@ -114,3 +129,32 @@ class Sources:
         if registered is None:
             raise SourceFailed(f"The source {request.source!r} is not registered any more.")
         return None if isinstance(registered, Target) else registered
+
+
+class _RecordsHere:
+    """Read in this process, without helpers, because some of the records only it can read."""
+
+    def __init__(self, sources: Sources, batch: BatchRequest) -> None:
+        self._sources = sources
+        self._parts = batch.parts
+        self._snapshot = sources.snapshot()
+        if batch.continue_on_error:
+            try:
+                self._snapshot.mark()
+            except BaseException:
+                self.close()
+                raise
+
+    def source(self, place: int, adjustments: Adjustments, check: Check) -> Source:
+        part = self._parts[place]
+        registered = self._sources.registered_object(part.request, adjustments, check)
+        return registered or source_of(part.request, part.target, self._snapshot, adjustments)
+
+    def helpers(self, _place: int) -> Helpers | None:
+        return None
+
+    def recover(self) -> None:
+        self._snapshot.recover()
+
+    def close(self) -> None:
+        self._snapshot.close()

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from arkham_shard_export.children import ending, reap, started
 from arkham_shard_export.errors import CrewFailed, DatabaseGone, SourceFailed
 from arkham_shard_export.pipeline.request import ExportRequest
-from arkham_shard_export.records import Portion
+from arkham_shard_export.records import Helpers, Portion
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location
 
@@ -27,11 +28,17 @@ HELD_BYTES = 8 << 20
 _START = "from arkham_shard_export.pipeline.crew_member import main; main()"
 
 
-class Work(msgspec.Struct, frozen=True, tag="work"):
-    """What the crew is hired for: every `members`th portion of each section, from the `member`th on, is this one's."""
+class Share(msgspec.Struct, frozen=True):
+    """An export that the crew works on."""
 
     request: ExportRequest
     target: Target
+
+
+class Work(msgspec.Struct, frozen=True, tag="work"):
+    """What the crew is hired for: every `members`th portion of each section, from the `member`th on, is this one's."""
+
+    shares: tuple[Share, ...]
     location: Location
     member: int
     members: int
@@ -44,8 +51,9 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
-    """Encode your portions of a section."""
+    """Encode your portions of a section of this share."""
 
+    share: int
     section: str
     portions: tuple[Portion, ...]
 
@@ -81,16 +89,16 @@ _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
 class Crew:
-    """Members end with `close`, at the latest with the process that started them.
+    """Works on several exports, one after another. Members end with `close`, at the latest with the process that started them.
 
     All can begin when it is made: none is still starting while writers are held off. CrewFailed if one cannot.
     """
 
-    def __init__(self, request: ExportRequest, target: Target, location: Location, members: int) -> None:
+    def __init__(self, shares: Sequence[Share], location: Location, members: int) -> None:
         self._members: list[_Member] = []
         try:
             for member in range(members):
-                self._members.append(_Member(Work(request, target, location, member, members)))
+                self._members.append(_Member(Work(tuple(shares), location, member, members)))
             for each in self._members:
                 each.expect_ready()
         except BaseException as error:
@@ -112,11 +120,15 @@ class Crew:
         for member in self._members:
             member.expect_ready()
 
+    def helpers(self, share: int = 0) -> Helpers:
+        """The crew as a source of this share knows it."""
+        return _Helpers(self, share)
+
     def parts(
-        self, section: str, portions: Sequence[Portion]
+        self, share: int, section: str, portions: Sequence[Portion]
     ) -> Iterator[tuple[bytes, int] | dict[str, int]]:
         for member in self._members:
-            member.tell(Assignment(section, tuple(portions)))
+            member.tell(Assignment(share, section, tuple(portions)))
         for number in range(len(portions)):
             member = self._members[number % len(self._members)]
             while not isinstance(report := member.next(), dict):
@@ -126,6 +138,20 @@ class Crew:
     def close(self) -> None:
         for member in self._members:
             member.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class _Helpers:
+    crew: Crew
+    share: int
+
+    def parts(
+        self, section: str, portions: Sequence[Portion]
+    ) -> Iterator[tuple[bytes, int] | dict[str, int]]:
+        return self.crew.parts(self.share, section, portions)
+
+    def close(self) -> None:
+        self.crew.close()
 
 
 class _Member:

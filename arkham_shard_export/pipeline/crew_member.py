@@ -35,6 +35,7 @@ from arkham_shard_export.pipeline.portions import parts_of, rules_of
 from arkham_shard_export.ports import system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.sources.opening import join_snapshot
+from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 
 _orders: msgspec.json.Decoder[Work | Begin | Assignment] = msgspec.json.Decoder(Work | Begin | Assignment)
@@ -70,26 +71,23 @@ def _serve(lines: Iterable[bytes], reports: IO[bytes]) -> None:
     begin = next(orders, None)
     if not isinstance(begin, Begin):
         return
-    adjustments = Adjustments()
-    snapshot = join_snapshot(work.location, begin.shared, system_clock)
-    request = work.request
-    with closing(
-        TableSource(snapshot, work.target, request.selection(), request.extent(), adjustments)
-    ) as source:
+    with closing(join_snapshot(work.location, begin.shared, system_clock)) as snapshot:
         _tell(reports, Ready())
         for order in orders:
             if isinstance(order, Assignment):
-                _encode_portions(work, order, source, adjustments, reports)
+                _encode_portions(work, order, snapshot, reports)
 
 
-def _encode_portions(
-    work: Work, assignment: Assignment, source: TableSource, adjustments: Adjustments, reports: IO[bytes]
-) -> None:
-    writer = writer_class(work.request.format)()
+def _encode_portions(work: Work, assignment: Assignment, snapshot: Snapshot, reports: IO[bytes]) -> None:
+    share = work.shares[assignment.share]
+    request = share.request
+    writer = writer_class(request.format)()
     assert isinstance(writer, InParts)
-    options = asdict(work.request.options)
+    options = asdict(request.options)
+    adjustments = Adjustments()
+    source = TableSource(snapshot, share.target, request.selection(), request.extent(), adjustments)
     section, portions = source.apart(assignment.section)
-    encode_batch = writer.encoder(section, work.request.target, options, adjustments)
+    encode_batch = writer.encoder(section, request.target, options, adjustments)
     for portion in assignment.portions[work.member :: work.members]:
         adjustments.counts.clear()
         for part, rows in parts_of(portions, portion, encode_batch, rules_of(writer, options)):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
-from arkham_shard_export.models import TargetInfo
+from arkham_shard_export.models import PartRequest, TargetInfo
+from arkham_shard_export.pipeline.batch import export_batch
 from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.declaring import target_info
 from arkham_shard_export.pipeline.export import Outcome, Progress, export
+from arkham_shard_export.pipeline.parts import BatchRequest, Part, problems_of_part, read_parts
 from arkham_shard_export.pipeline.preview import Preview, preview
 from arkham_shard_export.pipeline.request import ExportRequest, check_request, check_size
-from arkham_shard_export.pipeline.run import open_source, source_of
+from arkham_shard_export.pipeline.run import SharedRecords, open_source, source_of
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.sources.opening import open_snapshot
+from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.targets import TARGETS
 
@@ -78,21 +82,48 @@ def targets_directly(
             yield target_info(snapshot, TARGETS[name], None)
 
 
-def _checked(
-    format: object,
-    target: object,
-    filters: object,
-    options: object,
+def export_batch_directly(
+    parts: Sequence[Mapping[str, Any] | PartRequest],
     location: Location,
-    clock: Clock,
+    sink: Sink,
+    clock: Clock = system_clock,
+    processes: int = 1,
+    continue_on_error: bool = False,
+) -> Outcome:
+    """As `export_directly`, several exports over one state of the data: the parts of a batch as REST takes them, without
+    templates."""
+    asked, continue_on_error = read_parts(parts, continue_on_error)
+    checked: list[Part] = []
+    problems: list[FieldProblem] = []
+    with closing(open_snapshot(location, clock, exact=False)) as snapshot:
+        for place, each in enumerate(asked):
+            try:
+                found = _checked_in(snapshot, each.format, each.target, each.filters, each.options, clock)
+            except InvalidRequest as error:
+                problems += problems_of_part(place, error.problems)
+            else:
+                checked.append(Part(*found, str(each.name or "")))
+    if problems:
+        raise InvalidRequest(problems)
+    batch = BatchRequest(tuple(checked), continue_on_error)
+    with closing(SharedRecords(batch, location, clock, processes)) as records:
+        return export_batch(batch, records, sink, exported_at=clock())
+
+
+def _checked(
+    format: object, target: object, filters: object, options: object, location: Location, clock: Clock
+) -> tuple[ExportRequest, Target]:
+    with closing(open_snapshot(location, clock, exact=False)) as snapshot:
+        return _checked_in(snapshot, format, target, filters, options, clock)
+
+
+def _checked_in(
+    snapshot: Snapshot, format: object, target: object, filters: object, options: object, clock: Clock
 ) -> tuple[ExportRequest, Target]:
     if not isinstance(target, str) or target not in TARGETS:
-        problem = FieldProblem("target", target, f"Target {target!r} is not available.", tuple(TARGETS))
-        raise InvalidRequest([problem])
+        message = f"Target {str(target)[:60]!r} is not available."
+        raise InvalidRequest([FieldProblem("target", target, message, tuple(TARGETS))])
     chosen = TARGETS[target]
-    with closing(open_snapshot(location, clock, exact=False)) as snapshot:
-        catalogs = {
-            table.qualified: snapshot.catalog(table) for table in TargetCatalogs.tables(chosen, related=True)
-        }
-        database = TargetCatalogs(chosen, catalogs)
-        return check_request(format, chosen, filters, options, database=database, now=clock()), chosen
+    tables = TargetCatalogs.tables(chosen, related=True)
+    database = TargetCatalogs(chosen, {table.qualified: snapshot.catalog(table) for table in tables})
+    return check_request(format, chosen, filters, options, database=database, now=clock()), chosen

@@ -33,7 +33,11 @@ _UNTOLD = ("compression", "date_range")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an export wrote. `consistent`: all of it belongs to one state of the data. `completeness` and `adjustments` are as they stand in a job's metadata."""
+    """What an export wrote. `consistent`: all of it belongs to one state of the data. `completeness` and `adjustments` are as they stand in a job's metadata.
+
+    `columns` names those of each section. Of a batch `parts` tells of each part, as it stands in a job's metadata, and
+    `trace` of what failed, for the log.
+    """
 
     record_count: int
     file_extension: str
@@ -41,6 +45,9 @@ class Outcome:
     consistent: bool
     completeness: dict[str, Any]
     adjustments: list[dict[str, Any]] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    trace: str = ""
 
 
 def export(
@@ -52,11 +59,14 @@ def export(
     adjustments: Adjustments,
     progress: Progress = lambda _phase, _done, _expected: None,
     check: Check = lambda: None,
+    writer: Writer | None = None,
+    begun: Callable[[Section], None] = lambda _section: None,
 ) -> Outcome:
     """Write every record of `source` to `sink`, or raise; what is in the sink after an error must be discarded.
 
     `check` is called between batches and raises to end the export. Raises Incomplete where the records written
-    and skipped do not add up to those the source held.
+    and skipped do not add up to those the source held. `writer` is that of the request's format unless one is given; `begun` is
+    told of each section before it is written.
     """
     progress("counting", 0, 0)
     sections = source.sections()
@@ -67,10 +77,11 @@ def export(
         sections = _flattened(sections, expected, adjustments, progress, check)
     document = document_of(request, source, sections, exported_at)
     written: dict[str, int] = {}
-    with writing(request, sink) as (writer, output):
+    with writing(request, sink, writer) as (writer, output):
         writer.begin(document, output, adjustments)
         for section in sections:
             written[section.name] = 0
+            begun(section)
             writer.begin_section(section)
             for rows in _write(section, writer, document, source.helpers, adjustments):
                 check()
@@ -88,13 +99,14 @@ def export(
         consistent=source.consistent,
         completeness=completeness(sections, writer, written),
         adjustments=adjustments.report(),
+        columns={section.name: [column.name for column in section.columns] for section in sections},
     )
 
 
 @contextmanager
-def writing(request: ExportRequest, sink: Sink) -> Iterator[tuple[Writer, Sink]]:
+def writing(request: ExportRequest, sink: Sink, given: Writer | None = None) -> Iterator[tuple[Writer, Sink]]:
     """The request's writer, and what it is to write to; when the block has ended, all is in `sink`."""
-    writer = writer_class(request.format)()
+    writer = given or writer_class(request.format)()
     with (
         compressed(
             sink, request.options.compression, lambda: f"{request.target}{writer.file_extension}"

@@ -10,7 +10,7 @@ from typing import IO, Protocol
 
 from arkham_shard_export.archive import Archive
 from arkham_shard_export.drain import Drain
-from arkham_shard_export.ports import Output, Sink
+from arkham_shard_export.ports import Folder, Output, Sink
 
 NONE = "none"
 
@@ -45,8 +45,11 @@ def _is_zip_already(name: str, compression: str) -> bool:
 
 @contextmanager
 def compressed(sink: Sink, compression: str, name: Callable[[], str]) -> Iterator[Sink]:
-    """A sink whose compressed bytes go into `sink`, all of them once the block has ended well; `none` is `sink` itself."""
-    if compression == NONE:
+    """A sink whose compressed bytes go into `sink`, all of them once the block has ended well; `none` is `sink` itself.
+
+    So is `zip` where the sink lies in a ZIP.
+    """
+    if compression == NONE or (compression == "zip" and isinstance(sink, Folder)):
         yield sink
         return
     compressing = CompressingSink(sink, compression, name)

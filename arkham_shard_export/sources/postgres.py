@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from arkham_shard_export.errors import DatabaseGone, SourceFailed
 from arkham_shard_export.ports import Clock
@@ -198,6 +198,18 @@ class PostgresSnapshot:
                         pass
         except self._error as error:
             raise self._failed("Reading the database failed midway", error) from error
+
+    def mark(self) -> None:
+        self._run("SAVEPOINT arkham_export_mark")
+
+    def recover(self) -> None:
+        self._run("ROLLBACK TO SAVEPOINT arkham_export_mark")
+
+    def _run(self, sql: LiteralString) -> None:
+        try:
+            self._connection.execute(sql)
+        except self._error as error:
+            raise self._failed("The database cannot be read", error) from error
 
     def close(self) -> None:
         SPARE.leave(self._url, self._connection)

@@ -87,6 +87,14 @@ class Snapshot(Protocol):
         """The rows as lines of CSV that end with LF. If it is not read to its end, the rest is thrown away."""
         ...
 
+    def mark(self) -> None:
+        """From now on `recover` comes back to here. What companions read is theirs to recover."""
+        ...
+
+    def recover(self) -> None:
+        """The same state again after a read that failed; SourceFailed where it is lost."""
+        ...
+
     def close(self) -> None: ...
 
 

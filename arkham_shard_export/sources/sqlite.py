@@ -177,5 +177,12 @@ class SqliteSnapshot:
             raise error
         self._connection.text_factory = _decode
 
+    def mark(self) -> None:
+        """A statement that fails leaves the transaction as it was."""
+
+    def recover(self) -> None:
+        if not self._connection.in_transaction:
+            raise SourceFailed("The snapshot of the database was lost; run the export again.")
+
     def close(self) -> None:
         self._connection.close()

@@ -326,9 +326,7 @@ def test_a_member_that_cannot_open_the_database_fails_the_export_with_the_words_
 ) -> None:
     hire = run.Crew
     elsewhere = SqliteLocation(str(tmp_path / "nowhere.db"))
-    monkeypatch.setattr(
-        run, "Crew", lambda request, target, _location, members: hire(request, target, elsewhere, members)
-    )
+    monkeypatch.setattr(run, "Crew", lambda shares, _location, members: hire(shares, elsewhere, members))
     with pytest.raises(SourceFailed, match=r"nowhere\.db cannot be opened"):
         store_export(claims, tmp_path / "store")
     assert left(tmp_path / "store") == []

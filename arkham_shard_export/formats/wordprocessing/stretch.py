@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.errors import FormatExceeded
 from arkham_shard_export.formats.report.blocks import Block
 from arkham_shard_export.formats.spool import Spool
 from arkham_shard_export.formats.wordprocessing.contents import Entries
@@ -50,7 +50,7 @@ class Stretch:
     def _write(self, text: str) -> None:
         self._bytes += self._spool.write(text.encode())
         if self._bytes > MAX_BYTES:
-            raise StoreFailed(
+            raise FormatExceeded(
                 f"A Word document has room for {MAX_BYTES / 1e9} GB of text with its markup, and these records need "
                 "more. Choose fewer records, or JSON, CSV or XLSX, which have no such limit."
             )

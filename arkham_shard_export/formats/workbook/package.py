@@ -55,6 +55,14 @@ class Package:
                 member.write(chunk)
         self._spools.clear()
 
+    def drop(self) -> None:
+        """Forget the sheets that were written aside and are not in the archive yet; their names are free again."""
+        for sheet, spool in self._spools:
+            spool.close()
+            del self._numbers[id(sheet)]
+            self._names.discard(_key(sheet.name))
+        self._spools.clear()
+
     def close(self, sheets: list[Sheet], title: str, created: str) -> None:
         """Write what lists the sheets, in this order. `created` is ISO 8601, or empty."""
         self.flush()

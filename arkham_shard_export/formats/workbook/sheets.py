@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.errors import FormatExceeded
 from arkham_shard_export.formats.workbook.cells import Cells
 from arkham_shard_export.formats.workbook.rows import MARK, SAMPLED, LongText, Rows, letters, width
 from arkham_shard_export.formats.workbook.shape import SheetColumn
@@ -56,7 +56,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.columns) <= MAX_COLUMNS:
-            raise StoreFailed(
+            raise FormatExceeded(
                 f"{self.title} has {len(self.columns):,} columns, and a sheet holds 1 to {MAX_COLUMNS:,}: take JSON or CSV."
             )
         self._open()

@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from arkham_shard_export.errors import ExportError
-from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.operating.watching import Figures, Watch
+from arkham_shard_export.jobs.showing import JOB_FORMATS
 from arkham_shard_export.jobs.table.outbox import Event
 from arkham_shard_export.models import ExportStatus
 
@@ -57,7 +57,7 @@ class Metrics:
             "arkham_export_bytes", "Bytes of completed exports.", ["format"], registry=self._registry
         )
         # What increases from nothing to one is no increase to Prometheus.
-        for format in (*FORMATS, OTHER):
+        for format in (*JOB_FORMATS, OTHER):
             for each in (self._durations, self._records, self._bytes):
                 each.labels(format)
             for status in ENDS.values():
@@ -69,7 +69,7 @@ class Metrics:
         if status is None:
             return
         named = str(event.payload.get("format"))
-        format = named if named in FORMATS else OTHER
+        format = named if named in JOB_FORMATS else OTHER
         self._ended.labels(status, format).inc()
         if status == ExportStatus.COMPLETED:
             self._durations.labels(format).observe(_amount(event.payload, "processing_time_ms") / 1000)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from arkham_shard_export.errors import ServiceUnavailable
 from arkham_shard_export.jobs.sources import CUSTOM
 from arkham_shard_export.jobs.table.rows import HERE, LARGE, SMALL
 from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.pipeline.parts import Part
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table, Target
 from arkham_shard_export.sources.dialects import Dialect
@@ -28,25 +30,35 @@ class Lanes:
 
     async def lane(self, request: ExportRequest, target: Target, only_here: bool) -> str:
         """The lane of a checked request; filters are not weighed, `max_records` is."""
-        if only_here or request.target == CUSTOM:
+        return await self.lane_of_all([Part(request, target)], only_here)
+
+    async def lane_of_all(self, parts: Sequence[Part], only_here: bool) -> str:
+        """The lane of what is exported in one job."""
+        if only_here or any(each.request.target == CUSTOM for each in parts):
             return HERE
+        left = 1.0
         try:
-            return await self._by_size(request, target)
+            for each in parts:
+                left -= await self._share(each.request, each.target, left)
+                if left < 0:
+                    return LARGE
         except ServiceUnavailable:
             # A view, or a table without row ids.
             return LARGE
+        return SMALL
 
-    async def _by_size(self, request: ExportRequest, target: Target) -> str:
+    async def _share(self, request: ExportRequest, target: Target, left: float) -> float:
+        """Of what a small job may hold; what is more than what is `left` is not measured further."""
         most = SMALL_PAGES_RECORDS if request.format == "pdf" else SMALL_RECORDS
         limit = request.options.max_records
-        if limit is not None and limit <= most:
-            return SMALL
         records = 0
         for each in target.sets:
             records += await self._rows(each.table)
-            if records > most:
-                return LARGE
-        return SMALL
+            if limit is not None and records >= limit:
+                return limit / most
+            if records > most * left:
+                break
+        return records / most
 
     async def _rows(self, table: Table) -> int:
         known = self._known.get(table.qualified)

@@ -7,15 +7,18 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
 from arkham_shard_export.jobs.running.messages import Completed, Failed
-from arkham_shard_export.jobs.table.rows import json_text, time_text, without_progress
+from arkham_shard_export.jobs.table.parts import ended_text
+from arkham_shard_export.jobs.table.rows import time_text, without_progress
 from arkham_shard_export.jobs.table.store import JobStore, StoredJob
+from arkham_shard_export.jobs.table.values import json_text
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.ports import Clock
@@ -67,9 +70,7 @@ class Endings:
             "sha256": answer.sha256,
             "snapshot_at": answer.snapshot_at,
             "consistent_snapshot": answer.consistent,
-            "file_name": download_name(
-                job.target, job.created_at or now, job.id, extension_of(answer.file_path)
-            ),
+            "file_name": download_name(job, now, extension_of(answer.file_path)),
         }
         ended = await self._store.finish(
             job.id,
@@ -85,6 +86,7 @@ class Endings:
                 "record_count": answer.record_count,
                 "processing_time_ms": elapsed_ms,
                 "metadata": json_text(metadata),
+                **_parts(job, answer.parts),
             },
         )
         if not ended:
@@ -96,11 +98,14 @@ class Endings:
             job,
             stored.tenant_id,
             "completed",
+            logging.WARNING if _failed(answer.parts) else logging.INFO,
             attempt=stored.attempts,
             records=answer.record_count,
             skipped=answer.completeness.get("skipped", 0),
             bytes=answer.file_size,
             ms=elapsed_ms,
+            **({} if job.parts is None else {"parts": len(job.parts), "failed_parts": _failed(answer.parts)}),
+            **({"trace": answer.trace} if answer.trace else {}),
         )
 
     async def _fail(self, stored: StoredJob, token: str, answer: Failed, elapsed_ms: float) -> None:
@@ -115,6 +120,7 @@ class Endings:
                 "error": answer.error,
                 "processing_time_ms": elapsed_ms,
                 "metadata": json_text(job.metadata),
+                **_parts(job, [{"part": number, "status": "failed"} for number in answer.parts]),
             },
         )
         if ended:
@@ -128,6 +134,16 @@ class Endings:
                 ms=elapsed_ms,
                 **({"trace": answer.trace} if answer.trace else {}),
             )
+
+
+def _parts(job: ExportJob, accounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What becomes of the columns that only a batch has."""
+    text = ended_text(job, accounts)
+    return {} if text is None else {"batch": text, "failed_parts": _failed(accounts)}
+
+
+def _failed(accounts: Sequence[Mapping[str, Any]]) -> int:
+    return sum(each["status"] == ExportStatus.FAILED for each in accounts)
 
 
 async def cancelled(store: JobStore, job: ExportJob, now: datetime) -> bool:

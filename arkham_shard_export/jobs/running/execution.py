@@ -6,45 +6,79 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 
 from arkham_shard_export.children import memory_mib
-from arkham_shard_export.errors import Cancelled, ExportError
-from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed, Run
+from arkham_shard_export.errors import Cancelled, ExportError, PartFailed, sentence_of
+from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed, Run, RunBatch
 from arkham_shard_export.pipeline import StoredExport, export_to_store, open_source
+from arkham_shard_export.pipeline.batch import Records
 from arkham_shard_export.pipeline.export import Check
-from arkham_shard_export.pipeline.run import OpenSource
+from arkham_shard_export.pipeline.parts import PartProgress
+from arkham_shard_export.pipeline.run import OpenRecords, OpenSource, SharedRecords, batch_to_store
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.records import Adjustments, Source
 
 PROGRESS_SECONDS = 0.25
 
 
+Tell = Callable[[Progressed], None]
+
+
 def execute(
-    run: Run,
+    run: Run | RunBatch,
     clock: Clock,
-    tell: Callable[[Progressed], None],
+    tell: Tell,
     check: Check,
     open_records: OpenSource | None = None,
 ) -> Completed | Failed:
     """Run it to its end. Raises Cancelled if `check` did; every other error is an answer."""
-    told = 0.0
-    phase_told = ""
-
-    def progress(phase: str, done: int, expected: int, size: int) -> None:
-        nonlocal told, phase_told
-        now = time.monotonic()
-        if phase != phase_told or now - told >= PROGRESS_SECONDS:
-            told, phase_told = now, phase
-            tell(Progressed(phase, done, expected, size))
+    if isinstance(run, RunBatch):
+        return execute_batch(run, clock, tell, check)
+    telling = _Telling(tell)
 
     def from_location(adjustments: Adjustments, _check: Check) -> Source:
         assert run.location is not None
         return open_source(run.request, run.target, run.location, adjustments, clock, run.processes)
 
-    try:
-        stored = export_to_store(
+    return _answer(
+        lambda: export_to_store(
             run.request,
+            open_records or from_location,
+            run.store,
+            run.folder,
+            run.stem,
+            clock=clock,
+            progress=lambda phase, done, expected, size: telling.told(
+                phase, lambda: Progressed(phase, done, expected, size)
+            ),
+            check=check,
+        )
+    )
+
+
+def execute_batch(
+    run: RunBatch, clock: Clock, tell: Tell, check: Check, open_records: OpenRecords | None = None
+) -> Completed | Failed:
+    """As `execute`."""
+    telling = _Telling(tell)
+
+    def progress(phase: str, parts: Sequence[PartProgress], size: int) -> None:
+        def progressed() -> Progressed:
+            done, expected = sum(each.done for each in parts), sum(each.expected or 0 for each in parts)
+            # The parts go on changing, and telling may be the affair of another thread.
+            return Progressed(phase, done, expected, size, tuple(map(copy, parts)))
+
+        telling.told(phase, progressed)
+
+    def from_location() -> Records:
+        assert run.location is not None
+        return SharedRecords(run.batch, run.location, clock, run.processes)
+
+    return _answer(
+        lambda: batch_to_store(
+            run.batch,
             open_records or from_location,
             run.store,
             run.folder,
@@ -52,16 +86,36 @@ def execute(
             clock=clock,
             progress=progress,
             check=check,
+            last_try=run.last_try,
         )
+    )
+
+
+class _Telling:
+    """Tells at once of a new phase, and else no more often than anyone can read."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told = 0.0
+        self._phase = ""
+
+    def told(self, phase: str, progressed: Callable[[], Progressed]) -> None:
+        now = time.monotonic()
+        if phase != self._phase or now - self._told >= PROGRESS_SECONDS:
+            self._told, self._phase = now, phase
+            self._tell(progressed())
+
+
+def _answer(work: Callable[[], StoredExport]) -> Completed | Failed:
+    try:
+        return completed(work())
     except Cancelled:
         raise
-    except ExportError as error:
-        return Failed(str(error), traceback.format_exc(), error.passing)
-    except MemoryError:
-        return Failed("The export needs more memory than its worker may use.", traceback.format_exc())
+    except PartFailed as error:
+        return Failed(str(error), traceback.format_exc(), error.passing, error.numbers)
     except Exception as error:
-        return Failed(f"The export failed unexpectedly ({type(error).__name__}).", traceback.format_exc())
-    return completed(stored)
+        passing = isinstance(error, ExportError) and error.passing
+        return Failed(sentence_of(error), traceback.format_exc(), passing)
 
 
 def completed(stored: StoredExport) -> Completed:
@@ -75,6 +129,8 @@ def completed(stored: StoredExport) -> Completed:
         consistent=outcome.consistent,
         completeness=outcome.completeness,
         adjustments=outcome.adjustments,
+        parts=outcome.parts,
+        trace=outcome.trace,
         peak_memory_mib=peak_memory_mib(),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.pipeline.parts import BatchRequest, PartProgress
 from arkham_shard_export.schema import Target
 from arkham_shard_export.sources.location import Location
 from arkham_shard_export.store_location import StoreLocation
@@ -27,12 +28,26 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     processes: int = 1
 
 
+class RunBatch(msgspec.Struct, frozen=True, tag="batch"):
+    """As `Run`, several exports into one file. `last_try`: what may go well another time will have none."""
+
+    batch: BatchRequest
+    store: StoreLocation
+    folder: str
+    stem: str
+    location: Location | None
+    processes: int = 1
+    last_try: bool = True
+
+
 class Progressed(msgspec.Struct, frozen=True, tag="progress"):
     phase: str
     done: int
     expected: int
     bytes: int = 0
     """Of the file so far, as it will be stored."""
+    parts: tuple[PartProgress, ...] = ()
+    """Of a batch; the other figures are those of the whole."""
 
 
 class Completed(msgspec.Struct, frozen=True, tag="completed"):
@@ -44,26 +59,32 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
     consistent: bool
     completeness: dict[str, Any]
     adjustments: list[dict[str, Any]]
+    parts: list[dict[str, Any]] = []
+    """The account of each part of a batch."""
+    trace: str = ""
+    """For the log, of parts that failed while others went on."""
     peak_memory_mib: int = 0
     """The most that this process has held resident so far."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """`error` is for the user, `trace` only for the log; `passing`: another try may succeed."""
+    """`error` is for the user, `trace` only for the log; `passing`: another try may succeed; `parts` are the numbers of
+    those that failed, of a batch."""
 
     error: str
     trace: str = ""
     passing: bool = False
+    parts: tuple[int, ...] = ()
 
 
 Answer = Progressed | Completed | Failed
 
 encode = msgspec.json.Encoder().encode
-_runs = msgspec.json.Decoder(Run)
+_runs: msgspec.json.Decoder[Run | RunBatch] = msgspec.json.Decoder(Run | RunBatch)
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 
-def decode_run(line: bytes) -> Run:
+def decode_run(line: bytes) -> Run | RunBatch:
     return _runs.decode(line)
 
 

@@ -16,6 +16,7 @@ from arkham_shard_export.jobs.running.pace import Pace
 from arkham_shard_export.jobs.table.rows import COUNTING, FLATTENING, WRITING
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportJob
+from arkham_shard_export.pipeline.parts import FAILED
 
 FIRST_NOTE_SECONDS = 0.2
 NOTE_SECONDS = 0.5
@@ -65,11 +66,38 @@ class Noting:
             "phase": progress.phase,
             "done": progress.done,
             "expected": progress.expected,
-            "percent": percent_of(progress, self._job.options.flatten),
+            "percent": self._percent(progress),
             "bytes": progress.bytes,
             "seconds_left": self._pace.seconds_left(progress.expected) if writing else None,
             "note": self._notes,
+            **({"parts": self._parts(progress)} if progress.parts else {}),
         }
+
+    def _percent(self, progress: Progressed) -> float | None:
+        if not progress.parts or progress.phase == COUNTING:
+            return percent_of(progress, self._job.options.flatten)
+        read, whole = (sum(each) for each in zip(*self._passes(progress), strict=True))
+        return _share(read, whole)
+
+    def _passes(self, progress: Progressed) -> list[tuple[int, int]]:
+        """Of each part, the records read of those to be read."""
+        flatten = [part.options.flatten for part in self._job.parts or ()]
+        return [
+            _read(each.phase, each.done, each.expected or 0, twice, over=each.status == FAILED)
+            for each, twice in zip(progress.parts, flatten, strict=True)
+        ]
+
+    def _parts(self, progress: Progressed) -> list[dict[str, Any]]:
+        return [
+            {
+                "status": each.status,
+                "phase": each.phase,
+                "done": each.done,
+                "expected": each.expected,
+                "percent": None if each.expected is None else _share(read, whole),
+            }
+            for each, (read, whole) in zip(progress.parts, self._passes(progress), strict=True)
+        ]
 
     async def end(self) -> None:
         await end(self._task)
@@ -79,7 +107,15 @@ def percent_of(progress: Progressed, flatten: bool) -> float | None:
     """The share of the records that were read, never rounded up; flattened records are read twice."""
     if progress.phase == COUNTING:
         return None
-    passes = 2 if flatten else 1
-    done = progress.done if progress.phase == FLATTENING else progress.done + progress.expected * (passes - 1)
-    whole = progress.expected * passes
+    return _share(*_read(progress.phase, progress.done, progress.expected, flatten))
+
+
+def _read(phase: str, done: int, expected: int, twice: bool, over: bool = False) -> tuple[int, int]:
+    """The records read of those to be read, where some are read twice; of what is `over` no more are."""
+    whole = expected * (2 if twice else 1)
+    first = 0 if phase in ("", COUNTING, FLATTENING) or not twice else expected
+    return whole if over else done + first, whole
+
+
+def _share(done: int, whole: int) -> float:
     return math.floor(min(done, whole) * 1000 / whole) / 10 if whole else 100.0

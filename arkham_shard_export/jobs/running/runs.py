@@ -20,16 +20,14 @@ from uuid import uuid4
 from arkham_shard_export.errors import Cancelled, ExportError, ServiceUnavailable, WorkerDied
 from arkham_shard_export.jobs.files import FileStore
 from arkham_shard_export.jobs.running.endings import Endings
-from arkham_shard_export.jobs.running.execution import execute
-from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed, Run
-from arkham_shard_export.jobs.running.planner import Planner
+from arkham_shard_export.jobs.running.messages import Completed, Failed, Progressed
+from arkham_shard_export.jobs.running.planner import Here, Planner
 from arkham_shard_export.jobs.running.progress import Noting
 from arkham_shard_export.jobs.running.workers import WorkerPool
 from arkham_shard_export.jobs.table.rows import time_text, without_progress
 from arkham_shard_export.jobs.table.store import JobStore, StoredJob
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportJob, ExportStatus
-from arkham_shard_export.pipeline.run import OpenSource
 from arkham_shard_export.ports import Clock
 from arkham_shard_export.settings import Settings
 
@@ -225,20 +223,20 @@ class Runs:
 
     async def _attempt(self, running: _Running, stored: StoredJob, noted: Noting) -> Completed | Failed | str:
         await self._source_registered(stored.job)
-        run, open_here = await self._planner.plan(stored.job, stored.tenant_id, stored.attempts)
-        if open_here is None:
+        run, here = await self._planner.plan(stored)
+        if here is None:
             return await self.pool.run(run, noted.progressed)
-        return await self._in_thread(running, run, open_here, noted.progressed)
+        return await self._in_thread(running, here, noted.progressed)
 
     async def _source_registered(self, job: ExportJob) -> None:
         """Shards start in any order: the one whose records are asked for may register them after us."""
         deadline = time.monotonic() + SOURCE_WAIT_SECONDS
         # Registering is a plain call of another shard, with no event to wait for.
-        while not self._planner.source_known(job) and time.monotonic() < deadline:  # noqa: ASYNC110
+        while not self._planner.sources_known(job) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(SOURCE_LOOK_SECONDS)
 
     async def _in_thread(
-        self, running: _Running, run: Run, open_here: OpenSource, on_progress: Callable[[Progressed], None]
+        self, running: _Running, here: Here, on_progress: Callable[[Progressed], None]
     ) -> Completed | Failed:
         loop = asyncio.get_running_loop()
 
@@ -249,7 +247,7 @@ class Runs:
         def tell(progressed: Progressed) -> None:
             loop.call_soon_threadsafe(on_progress, progressed)
 
-        work = loop.run_in_executor(None, execute, run, self._clock, tell, check, open_here)
+        work = loop.run_in_executor(None, here, self._clock, tell, check)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

@@ -15,6 +15,7 @@ from arkham_shard_export.jobs.running.messages import (
     Failed,
     Progressed,
     Run,
+    RunBatch,
     decode_answer,
     encode,
 )
@@ -38,7 +39,7 @@ class WorkerPool:
         self._idle: list[Process] = []
         self._all: set[Process] = set()
 
-    async def run(self, run: Run, on_progress: Callable[[Progressed], None]) -> Completed | Failed:
+    async def run(self, run: Run | RunBatch, on_progress: Callable[[Progressed], None]) -> Completed | Failed:
         """The worker's answer; WorkerDied if it ended without one. Cancelling this call kills the worker."""
         process = await self._worker()
         try:
@@ -83,7 +84,7 @@ class WorkerPool:
         return process
 
     async def _converse(
-        self, process: Process, run: Run, on_progress: Callable[[Progressed], None]
+        self, process: Process, run: Run | RunBatch, on_progress: Callable[[Progressed], None]
     ) -> Completed | Failed:
         assert process.stdin is not None
         assert process.stdout is not None

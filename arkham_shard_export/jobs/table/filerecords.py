@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from arkham_shard_export.jobs.table.rows import moment, plain_text, time_text
+from arkham_shard_export.jobs.table.rows import moment, time_text
+from arkham_shard_export.jobs.table.values import plain_text
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table

@@ -20,7 +20,7 @@ _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, s
     expires_at TEXT, error TEXT, filters TEXT DEFAULT '{{}}', options TEXT DEFAULT '{{}}',
     record_count INTEGER DEFAULT 0, processing_time_ms REAL DEFAULT 0, created_by TEXT DEFAULT 'system',
     metadata TEXT DEFAULT '{{}}', tenant_id {tenant}, runner TEXT, attempts INTEGER DEFAULT 0,
-    interruptions INTEGER DEFAULT 0, lane TEXT, file_removed_at TEXT, file_removed_reason TEXT"""
+    interruptions INTEGER DEFAULT 0, lane TEXT, file_removed_at TEXT, file_removed_reason TEXT, batch TEXT, failed_parts INTEGER"""
 
 _INDEXES = {
     "idx_export_jobs_status": "status",
@@ -73,6 +73,8 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         "lane": "TEXT",
         "file_removed_at": "TEXT",
         "file_removed_reason": "TEXT",
+        "batch": "TEXT",
+        "failed_parts": "INTEGER",
     }
     recorded = int(row["version"] or 0) if row is not None else 0
     if recorded >= SCHEMA_VERSION:

@@ -28,6 +28,7 @@ def _becomes(status: str) -> str:
     return f"NEW.status = '{status}' AND COALESCE(OLD.status, '') <> '{status}'"
 
 
+_ACCOUNT = ("format", "target", "record_count", "file_size", "processing_time_ms")
 _INSERTED = (("export.job.created", f"NEW.status = '{_PENDING}'", ("format", "target", "created_by")),)
 _UPDATED = (
     # Only the first attempt is announced; later ones go on with the same job.
@@ -37,10 +38,11 @@ _UPDATED = (
         ("format", "target"),
     ),
     ("export.file.created", _becomes(_COMPLETED), ("file_path", "file_size")),
+    ("export.job.completed", f"{_becomes(_COMPLETED)} AND NEW.batch IS NULL", _ACCOUNT),
     (
         "export.job.completed",
-        _becomes(_COMPLETED),
-        ("format", "target", "record_count", "file_size", "processing_time_ms"),
+        f"{_becomes(_COMPLETED)} AND NEW.batch IS NOT NULL",
+        (*_ACCOUNT, "failed_parts"),
     ),
     ("export.job.failed", _becomes(ExportStatus.FAILED.value), ("format", "target", "error")),
     ("export.job.cancelled", _becomes(ExportStatus.CANCELLED.value), ("format", "target")),

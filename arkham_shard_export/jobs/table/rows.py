@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from arkham_shard_export.models import ExportJob, ExportOptions, ExportStatus
+from arkham_shard_export.jobs.table.parts import parts_of, progress_of_parts
+from arkham_shard_export.jobs.table.values import amount, object_of, options_of, plain_text
+from arkham_shard_export.models import ExportJob, ExportStatus
 
 COLUMNS = (
     "id, format, target, status, created_at, started_at, completed_at, file_path, file_size, download_url, expires_at,"
-    " error, filters, options, record_count, processing_time_ms, created_by, metadata"
+    " error, filters, options, record_count, processing_time_ms, created_by, metadata, batch"
 )
 SMALL, LARGE, HERE = "small", "large", "here"
 """Lanes: what is done in a few seconds; what may take its time; what only a host can do, whose shards hold the records."""
 
 STARTING, COUNTING, FLATTENING, WRITING = "starting", "counting", "flattening", "writing"
 """Phases of a running job; how many records there are is known after the first two."""
-
-_OPTION_NAMES = {each.name for each in fields(ExportOptions)}
 
 
 def time_text(value: datetime | None) -> str | None:
@@ -49,30 +48,24 @@ def progress_of(job: ExportJob) -> dict[str, Any] | None:
     """How far a running job is, as the contract shows it; what is not known yet is None."""
     if job.status is not ExportStatus.PROCESSING:
         return None
-    noted = _object(job.metadata.get("progress"))
+    noted = object_of(job.metadata.get("progress"))
+    parts = progress_of_parts(noted)
     phase = str(noted.get("phase") or STARTING)
     planned = phase not in (STARTING, COUNTING)
     return {
         "phase": phase,
-        "done": int(_amount(noted, "done") or 0),
-        "expected": int(_amount(noted, "expected") or 0) if planned else None,
-        "percent": _amount(noted, "percent"),
-        "bytes": int(_amount(noted, "bytes") or 0),
-        "seconds_left": _amount(noted, "seconds_left"),
+        "done": int(amount(noted, "done") or 0),
+        "expected": int(amount(noted, "expected") or 0) if planned else None,
+        "percent": amount(noted, "percent"),
+        "bytes": int(amount(noted, "bytes") or 0),
+        "seconds_left": amount(noted, "seconds_left"),
+        **({} if parts is None else {"parts": [asdict(each) for each in parts]}),
     }
 
 
 def notes_of(metadata: Mapping[str, Any]) -> int:
     """How often the progress of the running attempt has been noted."""
-    return int(_amount(_object(metadata.get("progress")), "note") or 0)
-
-
-def _amount(noted: Mapping[str, Any], name: str) -> float | None:
-    """Of a row that anybody may have written."""
-    value = noted.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
-        return None
-    return value
+    return int(amount(object_of(metadata.get("progress")), "note") or 0)
 
 
 def job_of(row: Mapping[str, Any]) -> ExportJob:
@@ -80,8 +73,8 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
     status, error = status_of(row["status"]), plain_text(row["error"])
     if status is ExportStatus.FAILED and row["status"] != status:
         error = error or f"This job was left in the unknown state {row['status']!r}."
-    options = _object(row["options"])
-    known = {name: value for name, value in options.items() if name in _OPTION_NAMES}
+    metadata = metadata_of(row["metadata"])
+    parts, continue_on_error = parts_of(row["batch"], status, metadata)
     path = plain_text(row["file_path"])
     return ExportJob(
         id=str(row["id"]),
@@ -97,12 +90,14 @@ def job_of(row: Mapping[str, Any]) -> ExportJob:
         download_url=plain_text(row["download_url"]),
         expires_at=moment(row["expires_at"]),
         error=error,
-        filters=_object(row["filters"]),
-        options=ExportOptions(**known),
+        filters=object_of(row["filters"]),
+        options=options_of(row["options"]),
         record_count=int(row["record_count"] or 0),
         processing_time_ms=float(row["processing_time_ms"] or 0.0),
         created_by=str(row["created_by"] or "system"),
-        metadata=metadata_of(row["metadata"]),
+        metadata=metadata,
+        parts=parts,
+        continue_on_error=continue_on_error,
     )
 
 
@@ -114,23 +109,6 @@ def status_of(stored: object) -> ExportStatus:
         return ExportStatus.FAILED
 
 
-def plain_text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def json_text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def metadata_of(stored: object) -> dict[str, Any]:
     """The metadata of a job, as its row holds it, in whatever form the database gives them."""
-    return _object(stored)
-
-
-def _object(value: object) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
-    return dict(value) if isinstance(value, Mapping) else {}
+    return object_of(stored)

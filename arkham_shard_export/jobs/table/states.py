@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from arkham_shard_export.jobs.table.parts import parts_now
 from arkham_shard_export.jobs.table.rows import metadata_of, moment, notes_of, progress_of, status_of
 from arkham_shard_export.models import ExportJob, ExportStatus
 from arkham_shard_export.ports import Database
@@ -40,9 +41,9 @@ class JobState:
 
     def brought_to(self, job: ExportJob) -> ExportJob:
         """The job, which was read before, as it is now."""
-        return replace(
-            job, status=self.status, started_at=self.started_at, metadata=metadata_of(self.metadata)
-        )
+        metadata = metadata_of(self.metadata)
+        parts = None if job.parts is None else parts_now(job.parts, self.status, metadata)
+        return replace(job, status=self.status, started_at=self.started_at, metadata=metadata, parts=parts)
 
 
 class JobStates:

@@ -21,15 +21,15 @@ from arkham_shard_export.jobs.table.listing import (
     Scope,
     where_of,
 )
+from arkham_shard_export.jobs.table.parts import batch_text
 from arkham_shard_export.jobs.table.rows import (
     COLUMNS,
     LARGE,
     job_of,
-    json_text,
-    plain_text,
     time_text,
     without_progress,
 )
+from arkham_shard_export.jobs.table.values import json_text, plain_text
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatistics, ExportStatus
 from arkham_shard_export.ports import Database, Returning
 from arkham_shard_export.sources.dialects import Dialect
@@ -73,12 +73,12 @@ class JobStore:
     ) -> None:
         """Once: a job of this id that is there stays as it is. `held` is a FROM and WHERE and its values: the job is
         stored only where that gives a row."""
-        marks = f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark}"
+        marks = f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self._tenant_mark}"
         source, params = held if held is not None else ("", ())
         values = f"SELECT {marks} {source}" if source else f"VALUES ({marks})"
         await self._database.execute(
             "INSERT INTO arkham_export_jobs (id, format, target, status, created_at, filters, options, created_by,"
-            f" metadata, lane, tenant_id) {values} ON CONFLICT (id) DO NOTHING",
+            f" metadata, lane, batch, tenant_id) {values} ON CONFLICT (id) DO NOTHING",
             [
                 job.id,
                 job.format,
@@ -90,6 +90,7 @@ class JobStore:
                 job.created_by,
                 json_text(job.metadata),
                 lane,
+                batch_text(job),
                 tenant_id,
                 *params,
             ],

@@ -17,7 +17,8 @@ from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.jobs.table.listing import Condition, Scope, where_of
-from arkham_shard_export.jobs.table.rows import json_text, metadata_of, moment, plain_text, time_text
+from arkham_shard_export.jobs.table.rows import metadata_of, moment, time_text
+from arkham_shard_export.jobs.table.values import json_text, plain_text
 from arkham_shard_export.models import ExportTemplate, TemplateSummary
 from arkham_shard_export.ports import Database
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect

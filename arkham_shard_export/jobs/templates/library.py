@@ -17,8 +17,8 @@ from arkham_shard_export.errors import (
 )
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.table.listing import Scope
-from arkham_shard_export.jobs.table.rows import json_text
 from arkham_shard_export.jobs.table.templates import StoredTemplate, TemplateStore, name_key
+from arkham_shard_export.jobs.table.values import json_text
 from arkham_shard_export.jobs.templates.built_in import BUILT_IN
 from arkham_shard_export.jobs.templates.checking import description_problem, looks_like_an_id, name_problem
 from arkham_shard_export.jobs.templates.references import given_options, merged, reference_of
