@@ -103,6 +103,19 @@ def check_depth(body: bytes) -> None:
             raise InvalidRequest([FieldProblem("body", None, message)])
 
 
+def fields_of(body: Any) -> tuple[str, ...]:
+    """The names that a route's body may have, given its field of FastAPI's, or None."""
+    model = None if body is None else body.field_info.annotation
+    return tuple(getattr(model, "model_fields", ()))
+
+
+def few_names(body: Any) -> Any:
+    """The body, unless it has so many fields that naming them all would be no help."""
+    if isinstance(body, dict) and len(body) > MAX_NAMES:
+        raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
+    return body
+
+
 class JobBody(BaseModel):
     """What to export, as what, and how."""
 
@@ -116,9 +129,7 @@ class JobBody(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _few_names(cls, body: Any) -> Any:
-        if isinstance(body, dict) and len(body) > MAX_NAMES:
-            raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
-        return body
+        return few_names(body)
 
 
 class NewJobBody(JobBody):

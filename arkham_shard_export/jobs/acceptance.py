@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.errors import KeyInUse
+from arkham_shard_export.errors import KeyInUse, Withdrawn
 from arkham_shard_export.jobs.admission import Admission
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.queues.lanes import Lanes
@@ -17,7 +18,19 @@ from arkham_shard_export.jobs.table.requestkeys import Claim, RequestKey, Reques
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import ExportJob, JobRequest
+from arkham_shard_export.pipeline import ExportRequest
 from arkham_shard_export.ports import Clock
+from arkham_shard_export.schema import Target
+
+Held = tuple[str, Sequence[str]]
+"""A FROM and WHERE, and its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    request: ExportRequest
+    target: Target
+    retention_hours: float
 
 
 class Acceptance:
@@ -52,13 +65,14 @@ class Acceptance:
         key: RequestKey | None = None,
         job_id: str | None = None,
         noted: Mapping[str, Any] | None = None,
+        held: Held | None = None,
     ) -> tuple[ExportJob, bool]:
         """The pending job, and whether it was there already. InvalidRequest lists what is wrong; TooManyJobs and
         StoreFull refuse it for now.
 
         Of all requests with one `key`, or for one `job_id`, the first makes the job. KeyInUse while another is being
         accepted, InvalidRequest where the key came with another request. A request that is refused leaves its key
-        free. `noted` stands in the job's metadata.
+        free. `noted` stands in the job's metadata. The job is stored only where `held` gives a row, else Withdrawn.
         """
         if job_id is not None and (there := await self._jobs.get(job_id, Scope(tenant_id))) is not None:
             return there, True
@@ -77,18 +91,26 @@ class Acceptance:
         if claim is not None and not await self._stored_under(claim, job, tenant_id, lane):
             return await self._there(claim.job_id, tenant_id), True
         if claim is None:
-            await self._jobs.insert(job, tenant_id, lane)
+            await self._jobs.insert(job, tenant_id, lane, held)
+            if held is not None and await self._jobs.get(job.id, Scope(tenant_id)) is None:
+                raise Withdrawn("The job is no longer wanted.")
         self._telling.changed(job, tenant_id, "pending", lane=lane)
         await self._put(job.id, lane)
         return job, False
 
-    async def _made(self, asked: JobRequest, created_by: str, tenant_id: str | None) -> tuple[ExportJob, str]:
-        """The job that is asked for, not stored yet, and its lane."""
+    async def check(self, asked: JobRequest, tenant_id: str | None) -> Checked:
+        """What a job of this request would be made of; InvalidRequest lists what is wrong. Nothing is stored, nor refused for
+        now."""
         request, chosen = await self._inventory.check(
             asked.format, asked.target, asked.filters, asked.options, tenant_id
         )
-        lane = await self._lanes.lane(request, chosen, self._sources.only_here(request))
-        hours = self._admission.retention_hours(asked.retention_hours)
+        return Checked(request, chosen, self._admission.retention_hours(asked.retention_hours))
+
+    async def _made(self, asked: JobRequest, created_by: str, tenant_id: str | None) -> tuple[ExportJob, str]:
+        """The job that is asked for, not stored yet, and its lane."""
+        checked = await self.check(asked, tenant_id)
+        request = checked.request
+        lane = await self._lanes.lane(request, checked.target, self._sources.only_here(request))
         await self._admission.admit(created_by, tenant_id)
         job = ExportJob(
             id=str(uuid4()),
@@ -98,7 +120,7 @@ class Acceptance:
             filters=request.given_filters,
             options=request.options,
             created_by=created_by,
-            metadata={} if asked.retention_hours is None else {"retention_hours": hours},
+            metadata={} if asked.retention_hours is None else {"retention_hours": checked.retention_hours},
         )
         return job, lane
 

@@ -6,13 +6,13 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs.table import lease, outbox, requestkeys, totals
+from arkham_shard_export.jobs.table import lease, outbox, requestkeys, scheduletables, totals
 from arkham_shard_export.jobs.table.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 JOBS = Table("arkham_export_jobs", ())
 
 _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, status TEXT DEFAULT 'pending',
@@ -112,7 +112,11 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         )
     for name, indexed in _INDEXES.items():
         await change(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
-    for statement in (*totals.counting(dialect), *outbox.statements(dialect)):
+    for statement in (
+        *totals.counting(dialect),
+        *outbox.statements(dialect),
+        *scheduletables.statements(dialect),
+    ):
         await database.execute(statement)
     for statement in (lease.TABLE, _FACTS, *requestkeys.STATEMENTS):
         await change(statement)
