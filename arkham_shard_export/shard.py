@@ -17,17 +17,21 @@ from arkham_shard_export.errors import (
     FileMissing,
     JobNotCompleted,
     JobNotFound,
+    ScheduleNotFound,
     ServiceUnavailable,
 )
 from arkham_shard_export.host import Host, server_is_stopping
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.operating.watching import Flight
+from arkham_shard_export.jobs.schedules.firing import OwnerCheck
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, Scope
 from arkham_shard_export.models import (
     ExportFilter,
     ExportJob,
     ExportOptions,
+    ExportSchedule,
+    ExportScheduleRun,
     ExportStatistics,
     ExportStatus,
     FormatInfo,
@@ -93,6 +97,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._trying: asyncio.Task[None] | None = None
         self._looking = Flight(self.service, "arkham-export-look")
         self._sources: dict[str, Target | RecordSource] = {}
+        self._owner_check: OwnerCheck | None = None
 
     # Life in the host
 
@@ -188,6 +193,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             steady_seconds,
         )
         service.sources.registered = self._sources
+        service.firing.owner_check = self._owner_check
         service.follower.stopping = server_is_stopping
         try:
             await service.start()
@@ -264,6 +270,79 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         except (JobNotFound, JobNotCompleted, FileExpired, FileMissing):
             return None
         return job.download_url
+
+    # Schedules
+
+    async def create_schedule(
+        self,
+        name: str,
+        request: dict[str, Any],
+        *,
+        cron: str | None = None,
+        every: str | None = None,
+        created_by: str = "system",
+        **fields: Any,
+    ) -> ExportSchedule:
+        """Run the request, a job's body, by a cron expression or `every` so often (`12h`).
+
+        `fields` are `description, time_zone, retention_hours, ends_at, missed, keep_files, max_failures`. InvalidRequest.
+        """
+        service = await self.service()
+        given = {**fields, "name": name, "request": request, "cron": cron, "every": every}
+        return await service.schedules.create(given, created_by=created_by, tenant_id=self._tenant_id())
+
+    async def list_schedules(
+        self, state: str | None = None, limit: int = 50, offset: int = 0
+    ) -> list[ExportSchedule]:
+        """Newest first; `state` is active, paused or ended."""
+        schedules, _ = await (await self.service()).schedules.page(self.scope(), state, limit, offset)
+        return schedules
+
+    async def get_schedule(self, schedule_id: str) -> ExportSchedule | None:
+        with contextlib.suppress(ScheduleNotFound):
+            return await (await self.service()).schedules.get(schedule_id, self.scope())
+        return None
+
+    async def change_schedule(self, schedule_id: str, **fields: Any) -> ExportSchedule:
+        """Change these fields; ScheduleNotFound, InvalidRequest."""
+        return await (await self.service()).schedules.change(schedule_id, fields, self.scope())
+
+    async def pause_schedule(self, schedule_id: str, reason: str = "It was paused.") -> ExportSchedule:
+        return await (await self.service()).schedules.pause(schedule_id, self.scope(), reason)
+
+    async def resume_schedule(self, schedule_id: str) -> ExportSchedule:
+        return await (await self.service()).schedules.resume(schedule_id, self.scope())
+
+    async def run_schedule(self, schedule_id: str) -> ExportJob:
+        """A job now, beside the plan."""
+        return await (await self.service()).schedules.run_now(schedule_id, self.scope())
+
+    async def delete_schedule(self, schedule_id: str) -> None:
+        """Its jobs stay."""
+        await (await self.service()).schedules.delete(schedule_id, self.scope())
+
+    async def list_schedule_runs(
+        self, schedule_id: str, limit: int = 50, offset: int = 0
+    ) -> list[ExportScheduleRun]:
+        """Newest first."""
+        schedules = (await self.service()).schedules
+        runs, _ = await schedules.runs(schedule_id, self.scope(), limit, offset)
+        return runs
+
+    def register_owner_check(self, check: OwnerCheck | None) -> None:
+        """Have `check(created_by, tenant_id)` asked before each run of a schedule; what it says pauses the schedule.
+
+        It may be asynchronous, and returns None where that user may still have exports made. While it fails nothing runs.
+        """
+        self._owner_check = check
+        if self._service is not None:
+            self._service.firing.owner_check = check
+
+    async def owner_ended(
+        self, created_by: str | None = None, tenant_id: str | None = None, reason: str = "they are gone."
+    ) -> int:
+        """Pause at once all schedules of a user, of a tenant, or of a user of a tenant; how many these were."""
+        return await (await self.service()).schedules.owner_ended(created_by, tenant_id, reason)
 
     async def get_statistics(self) -> ExportStatistics:
         return await (await self.service()).statistics(self.scope())

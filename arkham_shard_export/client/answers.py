@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from arkham_shard_export.models import ExportJobAnswer, ExportStatus
+from arkham_shard_export.models import ExportJobAnswer, ExportSchedule, ExportScheduleRun, ExportStatus
 
 _T = TypeVar("_T")
 
@@ -29,6 +29,18 @@ class Job(ExportJobAnswer):
 @dataclass(frozen=True, slots=True)
 class Page:
     jobs: list[Job]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePage:
+    schedules: list[ExportSchedule]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    runs: list[ExportScheduleRun]
     total: int
 
 
