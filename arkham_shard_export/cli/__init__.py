@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from arkham_shard_export import __version__
-from arkham_shard_export.cli import jobs, processes, records
+from arkham_shard_export.cli import jobs, processes, records, schedules
 from arkham_shard_export.cli.common import EXIT_FAILED, EXIT_USAGE, CommandFailed, WrongUsage
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.standalone.errors import HostNotStarted
@@ -24,6 +24,8 @@ EXAMPLES = """examples:
       one more process that runs the jobs of the hosts on this database
   arkham-export jobs list --status failed
       the jobs in the table, while hosts run or not; also: show, cancel, retry, purge
+  arkham-export schedules create 'Every Monday' --cron '0 7 * * MON' --target claims --format csv
+      an export that repeats; also: list, show, pause, resume, run, delete, next
   arkham-export seed --records 100000 --target claims --data big
       synthetic claims and what belongs to them, to try things out; without --target, records of every target
 """
@@ -64,6 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"arkham-export {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for module in (processes, jobs, records):
+    for module in (processes, jobs, schedules, records):
         module.add_commands(commands)
     return parser

@@ -55,3 +55,11 @@ def check_url(url: str | None) -> None:
         )
     require("psycopg", "postgres")
     require("psycopg_pool", "postgres")
+
+
+def limit(text: str) -> int:
+    """How many of something are to be shown."""
+    number = int(text)
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} must be from 1 to 1000000")
+    return number

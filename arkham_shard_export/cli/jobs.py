@@ -18,6 +18,7 @@ from arkham_shard_export.cli.common import (
     WrongUsage,
     add_place,
     check_url,
+    limit,
 )
 from arkham_shard_export.cli.tables import aligned, local, plain, size
 from arkham_shard_export.formats import FORMATS
@@ -48,7 +49,7 @@ def add_commands(commands: Commands) -> None:
     formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
     listing.add_argument("--format", choices=[*formats])
     listing.add_argument("--target", choices=[each.value for each in ExportTarget])
-    listing.add_argument("--limit", type=_limit, default=LISTED, help="default: %(default)s")
+    listing.add_argument("--limit", type=limit, default=LISTED, help="default: %(default)s")
 
     showing = _action(actions, "show", _show, "all that is known of one job")
     showing.add_argument("id", help="its id, or at least the first six characters of it")
@@ -238,13 +239,6 @@ def _told(doomed: Doomed) -> str:
         f"{doomed.total:,} jobs{f' ({by_status})' if by_status else ''} with {doomed.files:,} files"
         f" of {size(doomed.file_bytes)}"
     )
-
-
-def _limit(text: str) -> int:
-    limit = int(text)
-    if not 1 <= limit <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} must be from 1 to 1000000")
-    return limit
 
 
 def _age(text: str) -> timedelta:

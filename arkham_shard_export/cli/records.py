@@ -95,8 +95,8 @@ def _export(options: argparse.Namespace) -> int:
         export_directly,
         options.format,
         options.target,
-        _pairs(options.filter, "--filter"),
-        _pairs(options.option, "--option"),
+        pairs(options.filter, "--filter"),
+        pairs(options.option, "--option"),
         location,
         processes=Settings.from_environment().processes,
     )
@@ -135,7 +135,7 @@ def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
     return outcome
 
 
-def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
+def pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
     """`name=value` words; a value that is JSON (true, 10, null, a list) is read as such."""
     pairs: dict[str, Any] = {}
     for word in words:

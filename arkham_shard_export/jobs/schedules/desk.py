@@ -48,6 +48,7 @@ from arkham_shard_export.settings import Settings
 STATES = (ACTIVE, PAUSED, ENDED)
 NEXT_RUNS = 5
 _TRIES = 10
+_MOST_MATCHES = 10
 
 
 class Schedules:
@@ -195,6 +196,19 @@ class Schedules:
         now = self._clock()
         least = self._settings.min_schedule_seconds
         return await asyncio.to_thread(lambda: check_plan(fields, now, least).following(now, NEXT_RUNS))
+
+    async def find(self, prefix: str) -> str:
+        """The id of the one schedule, of whatever tenant, whose id begins so, or that is named so; ScheduleNotFound."""
+        found = await self._schedules.called(prefix, _MOST_MATCHES)
+        exact = [each for each in found if each.id == prefix]
+        if len(exact or found) == 1:
+            return (exact or found)[0].id
+        if not found:
+            raise ScheduleNotFound(prefix)
+        names = ", ".join(f"{each.id} ({each.schedule.name})" for each in found)
+        raise InvalidRequest(
+            [FieldProblem("id", prefix, f"Several schedules are named, or begin with, {prefix!r}: {names}.")]
+        )
 
     async def owner_ended(self, created_by: str | None, tenant_id: str | None, reason: str) -> int:
         """Pause all that would run with the rights of this user, of this tenant, or of this user of it; how many."""

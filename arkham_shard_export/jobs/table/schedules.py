@@ -28,6 +28,7 @@ _COLUMNS = (
 # Written out, because indexes hold nothing but active ones.
 _ACTIVE = f"state = '{ACTIVE}'"
 OWNERS_ASKED = "owners"
+LEAST_PREFIX = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,12 @@ class ScheduleStore:
         )
         return [_stored(each) for each in rows], int(row["n"]) if row else 0
 
-    async def starting_with(self, prefix: str, limit: int) -> list[StoredSchedule]:
-        """Of all tenants."""
+    async def called(self, prefix: str, limit: int) -> list[StoredSchedule]:
+        """Whose id begins so, or whose name is this, of all tenants."""
         rows = await self._database.fetch_all(
-            f"SELECT {_COLUMNS} FROM arkham_export_schedules WHERE SUBSTR(id, 1, ?) = ? ORDER BY id LIMIT ?",
-            [len(prefix), prefix, limit],
+            f"SELECT {_COLUMNS} FROM arkham_export_schedules WHERE (SUBSTR(id, 1, ?) = ? AND ? >= ?) OR name = ?"
+            " ORDER BY created_at DESC, id LIMIT ?",
+            [len(prefix), prefix, len(prefix), LEAST_PREFIX, prefix, limit],
         )
         return [_stored(row) for row in rows]
 
