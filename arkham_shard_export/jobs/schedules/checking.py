@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from arkham_shard_export.bounds import MAX_TEXT_LENGTH
+from arkham_shard_export.bounds import MAX_NAMES, MAX_TEXT_LENGTH
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.jobs.schedules.plans import (
     CRON_EXAMPLES,
@@ -206,6 +206,9 @@ class _Check:
 
     def _request(self) -> dict[str, Any]:
         request = self._given["request"]
+        if isinstance(request, Mapping) and len(request) > MAX_NAMES:
+            self._wrong("request", f"request has too many fields: at most {MAX_NAMES} are accepted.")
+            return {}
         if isinstance(request, Mapping) and request:
             return dict(request)
         self._wrong(

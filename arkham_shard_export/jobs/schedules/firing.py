@@ -137,21 +137,30 @@ class Firing:
                 stored.id,
                 stored.last_due.isoformat(),
             )
-            await self._schedules.advance(stored, now, plan_of(stored).after(now))
+            # It was noticed a little late; a due time of this moment is still in time, and makes no second job.
+            settled = now - timedelta(seconds=GRACE_SECONDS)
+            await self._schedules.advance(stored, settled, plan_of(stored).after(settled))
 
     async def _fire_all(self, now: datetime) -> None:
         place = ("", "")
-        while some := await self._schedules.due(now, AT_ONCE, place):
+        more = True
+        while more:
+            some = await self._schedules.due(now, AT_ONCE, place)
             for stored in some:
-                try:
-                    await self.fire(stored, now)
-                except ServiceUnavailable:
-                    raise
-                except ExportError as error:
-                    log.warning("Schedule %s cannot run now: %s", stored.id, error)
-                except Exception:
-                    log.exception("Schedule %s cannot run now.", stored.id)
-            place = (time_text(some[-1].next_due) or "", some[-1].id)
+                await self._try(stored, now)
+                place = (time_text(stored.next_due) or "", stored.id)
+            more = len(some) == AT_ONCE
+
+    async def _try(self, stored: StoredSchedule, now: datetime) -> None:
+        """What is wrong with one schedule holds up no other; it is tried again at the next look."""
+        try:
+            await self.fire(stored, now)
+        except ServiceUnavailable:
+            raise
+        except ExportError as error:
+            log.warning("Schedule %s cannot run now: %s", stored.id, error)
+        except Exception:
+            log.exception("Schedule %s cannot run now.", stored.id)
 
     async def fire(self, stored: StoredSchedule, now: datetime) -> None:
         """Make the jobs of one schedule that are due, note what was missed, and advance."""
@@ -162,8 +171,9 @@ class Firing:
         begun = set[datetime]()
         if due.last is not None:
             begun = await self._runs.begun(stored.id, stored.last_due, due.last)
+        refused = False
         for moment, kind in due.runs:
-            await self._run(stored, moment, kind, now)
+            refused = await self._run(stored, moment, kind, now) or refused
         if due.last is not None:
             await self._note_missed(stored, [each for each in due.missed if each not in begun], due.last, now)
         newest = plan.newest(stored.last_due, now) or stored.last_due
@@ -172,23 +182,26 @@ class Firing:
         await self._runs.forget(stored.id)
         if next_due is None:
             await self._end(stored, now)
-        elif due.runs:
+        elif refused:
             await self._judged(stored)
 
-    async def _run(self, stored: StoredSchedule, due: datetime, kind: str, now: datetime) -> None:
+    async def _run(self, stored: StoredSchedule, due: datetime, kind: str, now: datetime) -> bool:
+        """Make the job of a due time, unless that is done; whether it was refused."""
         run_id = str(uuid5(UUID(stored.id), stamp(due)))
         if not await self._runs.claim(run_id, stored, kind, due, now):
-            return
+            return False
         try:
             await self.make(stored, run_id, due)
-        except InvalidRequest as error:
-            if self._here:
-                await self._refused(stored, run_id, str(error))
-                return
-            # A host may know of a source that this process has not heard of; it goes on with this run.
-            raise
-        except (TooManyJobs, StoreFull) as error:
-            await self._refused(stored, run_id, str(error))
+            return False
+        except (InvalidRequest, TooManyJobs, StoreFull) as error:
+            if isinstance(error, InvalidRequest) and not self._here:
+                # A host may know of a source that this process has not heard of; it goes on with this run.
+                raise
+            await self._runs.refused(run_id, str(error))
+            self._telling.schedule(
+                stored.schedule, stored.tenant_id, "refused", logging.WARNING, run=run_id, reason=str(error)
+            )
+            return True
 
     async def make(self, stored: StoredSchedule, run_id: str, due: datetime | None) -> ExportJob | None:
         """The job of a claimed run; None where the run was given up meanwhile. Errors as of `Acceptance.accept`."""
@@ -214,12 +227,6 @@ class Firing:
             return None
         await self._runs.made(run_id)
         return job
-
-    async def _refused(self, stored: StoredSchedule, run_id: str, reason: str) -> None:
-        await self._runs.refused(run_id, reason)
-        self._telling.schedule(
-            stored.schedule, stored.tenant_id, "refused", logging.WARNING, run=run_id, reason=reason
-        )
 
     async def _note_missed(
         self, stored: StoredSchedule, missed: Sequence[datetime], last: datetime, now: datetime
