@@ -69,7 +69,7 @@ def test_every_target_and_format_is_on_the_first_page() -> None:
 def test_every_route_and_event_is_described() -> None:
     page = PAGES["docs/rest.md"]
     for route in ROUTES:
-        path = route.path.replace("{job_id}", "{id}")
+        path = re.sub(r"\{\w+_id\}", "{id}", route.path)
         assert f"| {route.method} `{path}` |" in page
     for event in yaml.safe_load((ROOT / "shard.yaml").read_text("utf-8"))["events"]["publishes"]:
         assert f"`{event}`" in page

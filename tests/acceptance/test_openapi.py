@@ -69,13 +69,19 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
         "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
-        "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
+        "list_schedules", "create_schedule", "preview_schedule", "get_schedule", "change_schedule", "delete_schedule",
+        "pause_schedule", "resume_schedule", "run_schedule", "list_schedule_runs", "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
     }  # fmt: skip
 
 
 def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
     schemas = description(host)["components"]["schemas"]
-    for name, path, status in (("NewJobBody", "/jobs", 201), ("PreviewBody", "/preview", 200)):
+    for name, path, status in (
+        ("NewJobBody", "/jobs", 201),
+        ("PreviewBody", "/preview", 200),
+        ("NewScheduleBody", "/schedules", 201),
+        ("PlanBody", "/schedules/preview", 200),
+    ):
         assert schemas[name]["examples"]
         for example in schemas[name]["examples"]:
             assert host.client.post(PREFIX + path, json=example).status_code == status, example
@@ -83,14 +89,24 @@ def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
 
 def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> None:
     job, _ = host.export("claims", "json", options={"max_records": 3})
-    asked = {"json": {"target": "claims", "format": "json"}}
+    request = {"target": "claims", "format": "json"}
+    plan = {"name": "test", "every": "1d", "request": request}
+    schedule = host.client.post(f"{PREFIX}/schedules", json=plan).json()
+    bodies = {
+        "create_schedule": plan,
+        "preview_schedule": {"every": "1d"},
+        "change_schedule": {"description": "changed"},
+        "pause_schedule": None,
+        "resume_schedule": None,
+    }
     for each in ROUTES:
         if (example := EXAMPLES.get(each.name)) is None:
             continue
-        path = PREFIX + each.path.replace("{job_id}", job["id"])
-        answer = host.client.request(each.method, path, **(asked if each.method == "POST" else {})).json()
+        path = PREFIX + each.path.replace("{job_id}", job["id"]).replace("{schedule_id}", schedule["id"])
+        body = bodies.get(each.name, request if each.method == "POST" else None)
+        answer = host.client.request(each.method, path, **({} if body is None else {"json": body})).json()
         assert fields(answer) >= fields(example), each.name
-        if each.name in ("get_job", "list_jobs", "create_job", "count_jobs"):
+        if "schedule" in each.name or each.name in ("get_job", "list_jobs", "create_job", "count_jobs"):
             assert fields(answer) - {"checks"} == fields(example), each.name
     assert fields(job_fields(ExportJob("1", "json", "claims"))) == fields(EXAMPLES["get_job"])
 
