@@ -4,6 +4,7 @@ ExportError
 ├── InvalidRequest          the request names something unknown, wrong or unsupported
 ├── JobNotFound             no such job for this caller
 ├── TemplateNotFound        no such template for this caller
+├── ScheduleNotFound        no such schedule for this caller
 ├── NotAllowed              the caller may not see or change this
 ├── JobNotCompleted         the job has no file yet, or never will
 ├── FileExpired             the file's time is over
@@ -11,6 +12,7 @@ ExportError
 ├── KeyInUse                another request with this idempotency key is being accepted
 ├── PreconditionFailed      the file or template is not the one that was asked for
 ├── TooManyJobs             a user or a tenant has as many active jobs as are allowed
+├── TooManySchedules        a user or a tenant has as many schedules as are allowed
 ├── TooManyListeners        as many listeners follow jobs as one process serves
 ├── TooManyRequests         a user or a tenant asks more often, or has more streams open, than is allowed
 ├── StoreFull               the store has no room for another export
@@ -27,6 +29,7 @@ ExportError
 ├── CrewFailed              a process that shares the work of an export failed
 ├── TypesetterDied          a process that sets pages ended before it had answered
 ├── SourceRefused           the typesetter did not accept what we gave it
+├── Withdrawn               a job that was to be made is no longer wanted
 └── Cancelled               the job was cancelled while it ran
 """
 
@@ -52,6 +55,7 @@ __all__ = [
     "NotAllowed",
     "PartFailed",
     "PreconditionFailed",
+    "ScheduleNotFound",
     "ServiceUnavailable",
     "SnapshotBusy",
     "SourceChanged",
@@ -63,7 +67,9 @@ __all__ = [
     "TooManyJobs",
     "TooManyListeners",
     "TooManyRequests",
+    "TooManySchedules",
     "TypesetterDied",
+    "Withdrawn",
     "WorkerDied",
 ]
 
@@ -117,6 +123,14 @@ class TemplateNotFound(ExportError):
         )
 
 
+class ScheduleNotFound(ExportError):
+    """No schedule of this id is visible to the caller."""
+
+    def __init__(self, schedule_id: str) -> None:
+        self.schedule_id = schedule_id
+        super().__init__("There is no schedule with this id. GET /api/export/schedules lists the schedules.")
+
+
 class NotAllowed(ExportError):
     """The caller may not see what is over all tenants and users, or change what is another's."""
 
@@ -148,6 +162,10 @@ class PreconditionFailed(ExportError):
 
 class TooManyJobs(ExportError):
     """A user or a tenant has as many active jobs as are allowed at a time."""
+
+
+class TooManySchedules(ExportError):
+    """A user or a tenant has as many schedules as are allowed."""
 
 
 class TooManyListeners(ExportError):
@@ -248,6 +266,10 @@ class SourceRefused(ExportError):
         reason = diagnosis.partition("\n")[0].removeprefix("error: ")
         super().__init__(f"The pages could not be set, which is a fault of this program: {reason}.")
         self.add_note(diagnosis)
+
+
+class Withdrawn(ExportError):
+    """A job that was to be made is no longer wanted; nothing was stored."""
 
 
 class Cancelled(ExportError):

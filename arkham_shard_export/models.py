@@ -315,6 +315,59 @@ class ExportHistory:
 
 
 @dataclass(slots=True)
+class ExportScheduleRun:
+    """One due time of a schedule, or one run by hand, and what has become of it.
+
+    `kind` is `planned`, `late` (made up for a missed due time), `missed` (`due` is the last of those that were
+    missed) or `manual`. `status` is that of the job; `starting` before there is one, `refused` where none could be made,
+    `skipped` where none was to be, `vanished` where it is no longer in the table.
+    """
+
+    id: str
+    schedule_id: str
+    kind: str
+    due: datetime | None
+    made_at: datetime
+    status: str
+    job_id: str | None = None
+    error: str | None = None
+    completed_at: datetime | None = None
+    record_count: int | None = None
+    file_size: int | None = None
+    download_url: str | None = None
+
+
+@dataclass(slots=True)
+class ExportSchedule:
+    """A request that is run again and again: by a `cron` expression in `time_zone`, or `every` so often (`12h`).
+
+    `state` is `active`, `paused` or `ended`; `failures` counts runs that failed one after another. `missed` says what
+    becomes of due times at which nothing ran: `run_once` or `skip`. `next_runs` are by the clocks of the zone.
+    """
+
+    id: str
+    name: str
+    request: dict[str, Any]
+    description: str = ""
+    cron: str | None = None
+    every: str | None = None
+    time_zone: str = "UTC"
+    retention_hours: float | None = None
+    ends_at: datetime | None = None
+    missed: str = "run_once"
+    keep_files: int | None = None
+    max_failures: int = 3
+    state: str = "active"
+    paused_reason: str | None = None
+    failures: int = 0
+    created_by: str = "system"
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    next_runs: list[datetime] = field(default_factory=list)
+    last_run: ExportScheduleRun | None = None
+
+
+@dataclass(slots=True)
 class ExportFilter:
     """Which jobs to list; None leaves a field open, and of several values any may be that of a job."""
 

@@ -51,6 +51,9 @@ class Settings:
     max_body_bytes: int = 1_048_576
     poll_seconds: float = 5.0
     max_listeners: int = 2000
+    max_schedules_per_user: int = 100
+    max_schedules_per_tenant: int = 1000
+    min_schedule_seconds: int = 60
     log_level: str = "INFO"
     log_format: str = "text"
     token: str | None = field(default=None, repr=False)
@@ -93,6 +96,13 @@ class Settings:
             max_body_bytes=_read(environment, "ARKHAM_EXPORT_MAX_BODY_BYTES", int, 1024, 1_048_576),
             poll_seconds=_read(environment, "ARKHAM_EXPORT_POLL_SECONDS", float, 0.05, 5.0),
             max_listeners=_read(environment, "ARKHAM_EXPORT_MAX_LISTENERS", int, 0, 2000),
+            max_schedules_per_user=_read(environment, "ARKHAM_EXPORT_MAX_SCHEDULES_PER_USER", int, 0, 100),
+            max_schedules_per_tenant=_read(
+                environment, "ARKHAM_EXPORT_MAX_SCHEDULES_PER_TENANT", int, 0, 1000
+            ),
+            min_schedule_seconds=_read(
+                environment, "ARKHAM_EXPORT_MIN_SCHEDULE_SECONDS", int, 60, 60, most=31_622_400
+            ),
             log_level=_choose(environment, "ARKHAM_EXPORT_LOG_LEVEL", LOG_LEVELS, "INFO"),
             log_format=_choose(environment, "ARKHAM_EXPORT_LOG_FORMAT", LOG_FORMATS, "text"),
             token=environment.get("ARKHAM_EXPORT_TOKEN") or None,

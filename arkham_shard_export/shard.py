@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export import __version__
 from arkham_shard_export.background import begin
+from arkham_shard_export.calls import ScheduleCalls, TemplateCalls
 from arkham_shard_export.errors import (
     ExportError,
     FileExpired,
@@ -19,11 +20,11 @@ from arkham_shard_export.errors import (
     JobNotCompleted,
     JobNotFound,
     ServiceUnavailable,
-    TemplateNotFound,
 )
 from arkham_shard_export.host import Host, server_is_stopping
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.operating.watching import Flight
+from arkham_shard_export.jobs.schedules.firing import OwnerCheck
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, Scope
 from arkham_shard_export.models import (
@@ -32,13 +33,10 @@ from arkham_shard_export.models import (
     ExportOptions,
     ExportStatistics,
     ExportStatus,
-    ExportTemplate,
     FormatInfo,
     JobRequest,
     PartRequest,
     TargetInfo,
-    TemplateRequest,
-    TemplateSummary,
 )
 from arkham_shard_export.ports import steady_seconds, system_clock
 from arkham_shard_export.schema import Target
@@ -81,7 +79,7 @@ MOST_RETRY_START_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
+class ExportShard(ArkhamShard, TemplateCalls, ScheduleCalls):  # type: ignore[misc, unused-ignore]
     """Exports of the host's investigations. Methods obey the tenant in force where they are called."""
 
     name = "export"
@@ -99,6 +97,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         self._trying: asyncio.Task[None] | None = None
         self._looking = Flight(self.service, "arkham-export-look")
         self._sources: dict[str, Target | RecordSource] = {}
+        self._owner_check: OwnerCheck | None = None
 
     # Life in the host
 
@@ -194,6 +193,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             steady_seconds,
         )
         service.sources.registered = self._sources
+        service.firing.owner_check = self._owner_check
         service.follower.stopping = server_is_stopping
         try:
             await service.start()
@@ -204,9 +204,9 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
 
     def scope(self, owner: str | None = None) -> Scope:
         """Whose jobs are seen where this is called."""
-        return Scope(self._tenant_id(), owner)
+        return Scope(self.tenant_id(), owner)
 
-    def _tenant_id(self) -> str | None:
+    def tenant_id(self) -> str | None:
         tenant = self.get_tenant_id_or_none()
         return None if tenant is None else str(tenant)
 
@@ -239,7 +239,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         service = await self.service()
         asked = JobRequest(format, target, filters, options, retention_hours, template)
         return await service.create(
-            asked, created_by=created_by, tenant_id=self._tenant_id(), scope=self.scope()
+            asked, created_by=created_by, tenant_id=self.tenant_id(), scope=self.scope()
         )
 
     async def create_batch(
@@ -256,7 +256,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
         """
         service = await self.service()
         asked = JobRequest(retention_hours=retention_hours, parts=parts, continue_on_error=continue_on_error)
-        return await service.create(asked, created_by=created_by, tenant_id=self._tenant_id())
+        return await service.create(asked, created_by=created_by, tenant_id=self.tenant_id())
 
     async def get_job_status(self, job_id: str) -> ExportJob | None:
         service = await self.service()
@@ -293,42 +293,14 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
             return None
         return job.download_url
 
-    async def list_templates(self, limit: int = 100, offset: int = 0) -> list[TemplateSummary]:
-        """By name; those that come with the program last."""
-        templates, _ = await (await self.service()).templates.page(self.scope(), limit, offset)
-        return templates
+    def register_owner_check(self, check: OwnerCheck | None) -> None:
+        """Have `check(created_by, tenant_id)` asked before each run of a schedule; what it says pauses the schedule.
 
-    async def get_template(self, template: str) -> ExportTemplate | None:
-        """By id or name."""
-        try:
-            return await (await self.service()).templates.get(template, self.scope())
-        except TemplateNotFound:
-            return None
-
-    async def save_template(
-        self,
-        name: str,
-        format: str,
-        target: str,
-        filters: dict[str, Any] | None = None,
-        options: ExportOptions | dict[str, Any] | None = None,
-        *,
-        description: str = "",
-        retention_hours: float | None = None,
-        shared: bool = True,
-        created_by: str = "system",
-    ) -> ExportTemplate:
-        """A new template, or the next version of the one of this name. InvalidRequest as for a job."""
-        asked = TemplateRequest(name, target, format, description, filters, options, retention_hours, shared)
-        return await (await self.service()).templates.save(asked, self.scope(), created_by)
-
-    async def delete_template(self, template: str, deleted_by: str = "system") -> bool:
-        """Whether there was one; jobs that were made of it keep what they do."""
-        try:
-            await (await self.service()).templates.delete(template, self.scope(), deleted_by)
-        except TemplateNotFound:
-            return False
-        return True
+        It may be asynchronous, and returns None where that user may still have exports made. While it fails nothing runs.
+        """
+        self._owner_check = check
+        if self._service is not None:
+            self._service.firing.owner_check = check
 
     async def get_statistics(self) -> ExportStatistics:
         return await (await self.service()).statistics(self.scope())
@@ -343,7 +315,7 @@ class ExportShard(ArkhamShard):  # type: ignore[misc, unused-ignore]
 
     async def get_export_targets(self) -> list[TargetInfo]:
         """The targets with their records counted now."""
-        return await (await self.service()).inventory.targets(self._tenant_id())
+        return await (await self.service()).inventory.targets(self.tenant_id())
 
     async def get_badge_count(self) -> int:
         """Pending jobs, for the host's sidebar; 0 while exports are not available."""

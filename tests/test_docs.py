@@ -70,7 +70,7 @@ def test_every_route_and_event_is_described() -> None:
     page = PAGES["docs/rest.md"]
     for route in ROUTES:
         path = route.path.replace("{job_id}", "{id}").replace("{template_id}", "{id}")
-        path = path.replace("{version}", "{n}")
+        path = path.replace("{version}", "{n}").replace("{schedule_id}", "{id}")
         assert f"| {route.method} `{path}` |" in page
     for event in yaml.safe_load((ROOT / "shard.yaml").read_text("utf-8"))["events"]["publishes"]:
         assert f"`{event}`" in page

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from arkham_shard_export.models import ExportJobAnswer, TemplateSummary
+from arkham_shard_export.models import ExportJobAnswer, ExportSchedule, ExportScheduleRun, TemplateSummary
 
 
 class Count(BaseModel):
@@ -34,10 +34,35 @@ class TemplatePage(BaseModel):
     offset: int
 
 
+class SchedulePage(BaseModel):
+    """Schedules of a state, or of any; `total` counts all of them."""
+
+    schedules: list[ExportSchedule]
+    total: int
+    limit: int
+    offset: int
+
+
 class VersionPage(BaseModel):
     """The versions of a template, newest first, without their filters and options."""
 
     versions: list[TemplateSummary]
+
+
+class RunPage(BaseModel):
+    """Runs of a schedule; `total` counts all that are remembered."""
+
+    runs: list[ExportScheduleRun]
+    total: int
+    limit: int
+    offset: int
+
+
+class NextRuns(BaseModel):
+    """The next due times of a plan, by the clocks of its zone."""
+
+    time_zone: str
+    next_runs: list[datetime]
 
 
 class LinkAnswer(BaseModel):
@@ -155,6 +180,42 @@ TEMPLATE: dict[str, Any] = {
     "filters": {"status": "disputed"},
     "options": {"date_range": "last_7_days", "sort_by": "created_at"},
 }
+RUN: dict[str, Any] = {
+    "id": JOB["id"],
+    "schedule_id": "6c7b0a52-5b0e-4e0c-b2a4-7f0c8d1f9e21",
+    "kind": "planned",
+    "due": "2026-11-23T06:00:00+00:00",
+    "made_at": "2026-11-23T06:00:03.120000+00:00",
+    "status": "completed",
+    "job_id": JOB["id"],
+    "error": None,
+    "completed_at": "2026-11-23T06:00:04.910000+00:00",
+    "record_count": 140,
+    "file_size": 46602,
+    "download_url": JOB["download_url"],
+}
+SCHEDULE: dict[str, Any] = {
+    "id": RUN["schedule_id"],
+    "name": "Claims for the editor",
+    "request": {"target": "claims", "format": "csv"},
+    "description": "",
+    "cron": "0 7 * * MON",
+    "every": None,
+    "time_zone": "Europe/Berlin",
+    "retention_hours": None,
+    "ends_at": None,
+    "missed": "run_once",
+    "keep_files": 4,
+    "max_failures": 3,
+    "state": "active",
+    "paused_reason": None,
+    "failures": 0,
+    "created_by": "system",
+    "created_at": "2026-11-20T09:30:00.120000+00:00",
+    "updated_at": "2026-11-20T09:30:00.120000+00:00",
+    "next_runs": ["2026-11-30T07:00:00+01:00", "2026-12-07T07:00:00+01:00"],
+    "last_run": RUN,
+}
 EXAMPLES: dict[str, Any] = {
     "list_templates": {"templates": [_SUMMARY], "total": 1, "limit": 100, "offset": 0},
     "create_template": {**TEMPLATE, "version": 1},
@@ -162,6 +223,19 @@ EXAMPLES: dict[str, Any] = {
     "replace_template": TEMPLATE,
     "list_template_versions": {"versions": [_SUMMARY, {**_SUMMARY, "version": 2}]},
     "get_template_version": {**TEMPLATE, "version": 2},
+    "list_schedules": {"schedules": [SCHEDULE], "total": 1, "limit": 50, "offset": 0},
+    "create_schedule": {**SCHEDULE, "last_run": None},
+    "preview_schedule": {"time_zone": SCHEDULE["time_zone"], "next_runs": SCHEDULE["next_runs"]},
+    "get_schedule": SCHEDULE,
+    "change_schedule": SCHEDULE,
+    "pause_schedule": {
+        **SCHEDULE,
+        "state": "paused",
+        "paused_reason": "It was paused by ann.",
+        "next_runs": [],
+    },
+    "resume_schedule": SCHEDULE,
+    "list_schedule_runs": {"runs": [RUN], "total": 1, "limit": 50, "offset": 0},
     "count_jobs": {"count": 3},
     "list_jobs": {"jobs": [JOB], "total": 1, "limit": 50, "offset": 0},
     "create_job": _PENDING,

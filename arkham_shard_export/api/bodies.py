@@ -128,7 +128,14 @@ def check_depth(body: bytes) -> None:
             raise InvalidRequest([FieldProblem("body", None, message)])
 
 
-def _of_few_names(body: Any) -> Any:
+def fields_of(body: Any) -> tuple[str, ...]:
+    """The names that a route's body may have, given its field of FastAPI's, or None."""
+    model = None if body is None else body.field_info.annotation
+    return tuple(getattr(model, "model_fields", ()))
+
+
+def few_names(body: Any) -> Any:
+    """The body, unless it has so many fields that naming them all would be no help."""
     if isinstance(body, dict) and len(body) > MAX_NAMES:
         raise PydanticCustomError("too_many_names", f"at most {MAX_NAMES} fields are accepted")
     return body
@@ -181,7 +188,7 @@ class JobBody(BaseModel):
             ]
         made = None
         try:
-            made = validate(_of_few_names(body))
+            made = validate(few_names(body))
         except ValidationError as error:
             problems += [
                 InitErrorDetails(
@@ -357,7 +364,7 @@ class TemplateBody(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _few_names(cls, body: Any) -> Any:
-        return _of_few_names(body)
+        return few_names(body)
 
     def asked(self) -> TemplateRequest:
         return TemplateRequest(**{name: getattr(self, name) for name in TemplateRequest.__dataclass_fields__})

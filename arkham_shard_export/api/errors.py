@@ -22,6 +22,7 @@ from arkham_shard_export.errors import (
     KeyInUse,
     NotAllowed,
     PreconditionFailed,
+    ScheduleNotFound,
     ServiceUnavailable,
     SourceFailed,
     StoreFull,
@@ -29,6 +30,7 @@ from arkham_shard_export.errors import (
     TooManyJobs,
     TooManyListeners,
     TooManyRequests,
+    TooManySchedules,
 )
 
 RETRY_SECONDS = {409: 1, 429: 10, 503: 5, 507: 300}
@@ -37,6 +39,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     InvalidRequest: 422,
     JobNotFound: 404,
     TemplateNotFound: 404,
+    ScheduleNotFound: 404,
     JobNotCompleted: 400,
     NotAllowed: 403,
     FileExpired: 410,
@@ -46,6 +49,7 @@ STATUS_OF: dict[type[ExportError], int] = {
     TooManyJobs: 429,
     TooManyListeners: 503,
     TooManyRequests: 429,
+    TooManySchedules: 409,
     StoreFull: 507,
     ServiceUnavailable: 503,
     SourceFailed: 503,
@@ -159,7 +163,8 @@ def name_of(kind: type[ExportError]) -> str:
 def response_of(error: ExportError) -> ProblemResponse:
     kind = next((each for each in STATUS_OF if isinstance(error, each)), None)
     status = 500 if kind is None else STATUS_OF[kind]
-    headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
+    later = status in RETRY_SECONDS and not isinstance(error, TooManySchedules)
+    headers = {"Retry-After": str(RETRY_SECONDS[status])} if later else None
     if isinstance(error, TooManyRequests):
         headers = {"Retry-After": str(error.retry_seconds)}
     problems = list(error.problems) if isinstance(error, InvalidRequest) else None

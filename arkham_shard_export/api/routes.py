@@ -8,13 +8,16 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from arkham_shard_export.api import catalog, jobs, links, operators, streams, templates
+from arkham_shard_export.api import catalog, jobs, links, operators, schedules, streams, templates
 from arkham_shard_export.api.answers import (
     EXAMPLES,
     Count,
     HealthAnswer,
     JobPage,
     LinkAnswer,
+    NextRuns,
+    RunPage,
+    SchedulePage,
     TemplatePage,
     VersionPage,
 )
@@ -23,6 +26,7 @@ from arkham_shard_export.jobs.files import MEDIA_TYPES
 from arkham_shard_export.models import (
     ExportHistory,
     ExportJobAnswer,
+    ExportSchedule,
     ExportStatistics,
     ExportTemplate,
     FormatInfo,
@@ -103,6 +107,16 @@ ROUTES = (
     Route("GET", "/jobs/{job_id}/download", "download_file", jobs.download, {200: _FILE, 206: _FILE, 304: {}}, (400, 404, 410, 412, 416, 422), Response),
     Route("HEAD", "/jobs/{job_id}/download", "head_file", jobs.download, {200: {}, 304: {}}, (400, 404, 410, 412, 422), Response),
     Route("POST", "/jobs/{job_id}/link", "create_link", links.post_link, {200: {"model": LinkAnswer}}, (400, 404, 410, 422)),
+    Route("GET", "/schedules", "list_schedules", schedules.get_schedules, {200: {"model": SchedulePage}}, (422,)),
+    Route("POST", "/schedules", "create_schedule", schedules.post_schedule, {201: {"model": ExportSchedule}}, (409, *_BODY)),
+    Route("POST", "/schedules/preview", "preview_schedule", schedules.post_preview, {200: {"model": NextRuns}}, _BODY),
+    Route("GET", "/schedules/{schedule_id}", "get_schedule", schedules.get_schedule, {200: {"model": ExportSchedule}}, (404, 422)),
+    Route("PATCH", "/schedules/{schedule_id}", "change_schedule", schedules.patch_schedule, {200: {"model": ExportSchedule}}, (404, *_BODY)),
+    Route("DELETE", "/schedules/{schedule_id}", "delete_schedule", schedules.delete_schedule, {204: {}}, (404, 422), ProblemResponse),
+    Route("POST", "/schedules/{schedule_id}/pause", "pause_schedule", schedules.pause_schedule, {200: {"model": ExportSchedule}}, (404, 413, 422)),
+    Route("POST", "/schedules/{schedule_id}/resume", "resume_schedule", schedules.resume_schedule, {200: {"model": ExportSchedule}}, (404, 413, 422)),
+    Route("POST", "/schedules/{schedule_id}/run", "run_schedule", schedules.run_schedule, {201: {"model": ExportJobAnswer}}, (404, 413, 422, 429, 507)),
+    Route("GET", "/schedules/{schedule_id}/runs", "list_schedule_runs", schedules.get_runs, {200: {"model": RunPage}}, (404, 422)),
     Route("GET", "/formats", "list_formats", catalog.get_formats, {200: {"model": list[FormatInfo]}}),
     Route("GET", "/targets", "list_targets", catalog.get_targets, {200: {"model": list[TargetInfo]}}),
     Route("POST", "/preview", "preview", catalog.post_preview, {200: {"model": Preview}}, _BODY),

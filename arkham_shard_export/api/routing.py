@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from arkham_shard_export.api.bodies import check_depth
+from arkham_shard_export.api.bodies import check_depth, fields_of
 from arkham_shard_export.api.errors import (
     TooLarge,
     error_response,
@@ -42,8 +42,7 @@ class ExportRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        body = None if self.body_field is None else self.body_field.field_info.annotation
-        fields = tuple(getattr(body, "model_fields", ()))
+        fields = fields_of(self.body_field)
 
         async def answer(request: Request) -> Response:
             if self.body_field is not None and not _is_json(request):
@@ -54,7 +53,7 @@ class ExportRoute(APIRoute):
                 )
             _check_once(request, self)
             request = limited(request, self.max_body_bytes)
-            if request.method == "POST" or self.body_field is not None:
+            if request.method in ("POST", "PUT", "PATCH"):
                 check_depth(await request.body())
             return await handle(request)
 

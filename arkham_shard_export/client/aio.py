@@ -11,13 +11,15 @@ from typing import Any, Self
 
 import httpx
 
-from arkham_shard_export.client import operations
+from arkham_shard_export.client import operations, schedules
 from arkham_shard_export.client.answers import Job, Preview, VersionPage, decode
 from arkham_shard_export.client.downloading import OnBytes, download
 from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
 from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble, TemplateReference
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
 from arkham_shard_export.models import (
+    ExportSchedule,
+    ExportScheduleRun,
     ExportStatistics,
     ExportTemplate,
     FormatInfo,
@@ -140,6 +142,46 @@ class AsyncExportClient:
         """The job as it is then; one that had ended stays as it was."""
         await self._ask(Ask("DELETE", operations.path_of(job_id)))
         return await self.get(job_id)
+
+    async def create_schedule(self, name: str, request: dict[str, Any], **fields: Any) -> ExportSchedule:
+        """Run the request, a job's body, by `cron` or `every` so often; `fields` are those of POST /schedules."""
+        return await self._run(schedules.create({"name": name, "request": request, **fields}))
+
+    async def schedule(self, schedule_id: str) -> ExportSchedule:
+        return await self._run(schedules.get(schedule_id, self._patience))
+
+    async def schedules(self, state: str | None = None) -> AsyncIterator[ExportSchedule]:
+        """All of them, or those that are active, paused or ended, page by page."""
+        offset = 0
+        while (page := await self._run(schedules.page(state, offset, self._patience))).schedules:
+            for each in page.schedules:
+                yield each
+            offset += len(page.schedules)
+
+    async def change_schedule(self, schedule_id: str, **fields: Any) -> ExportSchedule:
+        return await self._run(schedules.change(schedule_id, fields, self._patience))
+
+    async def pause_schedule(self, schedule_id: str) -> ExportSchedule:
+        return await self._run(schedules.pause(schedule_id, self._patience))
+
+    async def resume_schedule(self, schedule_id: str) -> ExportSchedule:
+        return await self._run(schedules.resume(schedule_id, self._patience))
+
+    async def run_schedule(self, schedule_id: str) -> Job:
+        """A job now, beside the plan."""
+        return await self._run(schedules.run(schedule_id))
+
+    async def delete_schedule(self, schedule_id: str) -> None:
+        """Its jobs stay."""
+        await self._ask(Ask("DELETE", f"{schedules.PLACE}/{schedule_id}"))
+
+    async def schedule_runs(self, schedule_id: str) -> AsyncIterator[ExportScheduleRun]:
+        """Newest first, page by page."""
+        offset = 0
+        while (page := await self._run(schedules.runs(schedule_id, offset, self._patience))).runs:
+            for each in page.runs:
+                yield each
+            offset += len(page.runs)
 
     async def count(self, status: str = "pending") -> int:
         return decode(

@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from arkham_shard_export.client.errors import UnexpectedAnswer
-from arkham_shard_export.models import ExportJobAnswer, ExportStatus, TemplateSummary
+from arkham_shard_export.models import (
+    ExportJobAnswer,
+    ExportSchedule,
+    ExportScheduleRun,
+    ExportStatus,
+    TemplateSummary,
+)
 
 _T = TypeVar("_T")
 
@@ -36,12 +42,21 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
     templates: list[TemplateSummary]
+
+
+class SchedulePage:
+    schedules: list[ExportSchedule]
     total: int
 
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
     versions: list[TemplateSummary]
+
+
+class RunPage:
+    runs: list[ExportScheduleRun]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

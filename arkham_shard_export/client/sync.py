@@ -11,13 +11,15 @@ from typing import Any, Self
 
 import httpx
 
-from arkham_shard_export.client import operations
+from arkham_shard_export.client import operations, schedules
 from arkham_shard_export.client.answers import Job, Preview, VersionPage, decode
 from arkham_shard_export.client.downloading import OnBytes, download
 from arkham_shard_export.client.http import PATIENCE_SECONDS, head, request, settings, unreachable
 from arkham_shard_export.client.operations import PREFIX, OnProgress, OnTrouble, TemplateReference
 from arkham_shard_export.client.steps import Answer, Ask, Fetch, Operation, Pause, Result, Step
 from arkham_shard_export.models import (
+    ExportSchedule,
+    ExportScheduleRun,
     ExportStatistics,
     ExportTemplate,
     FormatInfo,
@@ -142,6 +144,44 @@ class ExportClient:
         """The job as it is then; one that had ended stays as it was."""
         self._ask(Ask("DELETE", operations.path_of(job_id)))
         return self.get(job_id)
+
+    def create_schedule(self, name: str, request: dict[str, Any], **fields: Any) -> ExportSchedule:
+        """Run the request, a job's body, by `cron` or `every` so often; `fields` are those of POST /schedules."""
+        return self._run(schedules.create({"name": name, "request": request, **fields}))
+
+    def schedule(self, schedule_id: str) -> ExportSchedule:
+        return self._run(schedules.get(schedule_id, self._patience))
+
+    def schedules(self, state: str | None = None) -> Iterator[ExportSchedule]:
+        """All of them, or those that are active, paused or ended, page by page."""
+        offset = 0
+        while (page := self._run(schedules.page(state, offset, self._patience))).schedules:
+            yield from page.schedules
+            offset += len(page.schedules)
+
+    def change_schedule(self, schedule_id: str, **fields: Any) -> ExportSchedule:
+        return self._run(schedules.change(schedule_id, fields, self._patience))
+
+    def pause_schedule(self, schedule_id: str) -> ExportSchedule:
+        return self._run(schedules.pause(schedule_id, self._patience))
+
+    def resume_schedule(self, schedule_id: str) -> ExportSchedule:
+        return self._run(schedules.resume(schedule_id, self._patience))
+
+    def run_schedule(self, schedule_id: str) -> Job:
+        """A job now, beside the plan."""
+        return self._run(schedules.run(schedule_id))
+
+    def delete_schedule(self, schedule_id: str) -> None:
+        """Its jobs stay."""
+        self._ask(Ask("DELETE", f"{schedules.PLACE}/{schedule_id}"))
+
+    def schedule_runs(self, schedule_id: str) -> Iterator[ExportScheduleRun]:
+        """Newest first, page by page."""
+        offset = 0
+        while (page := self._run(schedules.runs(schedule_id, offset, self._patience))).runs:
+            yield from page.runs
+            offset += len(page.runs)
 
     def count(self, status: str = "pending") -> int:
         return decode(self._ask(Ask("GET", f"{PREFIX}/count", {"status": status})).body, dict[str, int])[

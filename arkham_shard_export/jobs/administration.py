@@ -57,8 +57,8 @@ class Administration:
     def __init__(
         self, database: Database, dialect: Dialect, open_files: Callable[[], FileStore], clock: Clock
     ) -> None:
-        self._database = database
-        self._dialect = dialect
+        self.database = database
+        self.dialect = dialect
         self._clock = clock
         self._open_files = open_files
         self._telling = Telling()
@@ -66,12 +66,12 @@ class Administration:
 
     async def check(self) -> None:
         """NotDone unless the jobs table is there and is that of this version, or of a later one."""
-        if not await jobs_catalog(self._database, self._dialect):
+        if not await jobs_catalog(self.database, self.dialect):
             raise NotDone(
                 "This database has no table of export jobs. Remedy: start a host on it once (arkham-export serve)."
             )
         try:
-            row = await self._database.fetch_one("SELECT MAX(version) AS version FROM arkham_export_schema")
+            row = await self.database.fetch_one("SELECT MAX(version) AS version FROM arkham_export_schema")
         except ExportError:
             row = None
         if row is None or int(row["version"] or 0) < SCHEMA_VERSION:
@@ -93,7 +93,7 @@ class Administration:
                 f"There is no job {prefix!r}; give its id, or at least the first {LEAST_PREFIX} characters of it."
             )
         # A pattern would take _ for any character.
-        rows = await self._database.fetch_all(
+        rows = await self.database.fetch_all(
             "SELECT id FROM arkham_export_jobs WHERE SUBSTR(id, 1, ?) = ? ORDER BY created_at DESC, id LIMIT ?",
             [len(prefix), prefix, MOST_MATCHES + 1],
         )
@@ -144,7 +144,7 @@ class Administration:
         NotDone where there are files among it, in a store that is not this one.
         """
         condition, params = _ended_before(statuses, before)
-        rows = await self._database.fetch_all(
+        rows = await self.database.fetch_all(
             "SELECT status, COUNT(*) AS jobs, COUNT(CASE WHEN file_removed_at IS NULL THEN file_path END) AS files,"
             " SUM(CASE WHEN file_removed_at IS NULL AND file_path IS NOT NULL THEN file_size END) AS bytes"
             f" FROM arkham_export_jobs WHERE {condition} GROUP BY status ORDER BY status",
@@ -157,7 +157,7 @@ class Administration:
         )
         if doomed.files:
             files = self._open_files()
-            if not await FileRecords(self._database).is_store(await files.known_id()):
+            if not await FileRecords(self.database).is_store(await files.known_id()):
                 raise NotDone(
                     f"The files of these jobs are not in the store {files.describe()}. "
                     "Remedy: set ARKHAM_EXPORT_STORE as the hosts have it, or --data."
@@ -181,7 +181,7 @@ class Administration:
                 if files is not None:
                     await _remove_file(files, row, removed)
             marks = ", ".join("?" * len(rows))
-            await self._database.execute(
+            await self.database.execute(
                 f"DELETE FROM arkham_export_jobs WHERE id IN ({marks})", [row["id"] for row in rows]
             )
             for row in rows:
@@ -193,7 +193,7 @@ class Administration:
         self, statuses: Sequence[ExportStatus], before: datetime
     ) -> AsyncIterator[list[dict[str, Any]]]:
         condition, params = _ended_before(statuses, before)
-        while rows := await self._database.fetch_all(
+        while rows := await self.database.fetch_all(
             "SELECT id, status, file_path, file_removed_at FROM arkham_export_jobs"
             f" WHERE {condition} ORDER BY id LIMIT ?",
             [*params, PURGED_AT_ONCE],
@@ -201,7 +201,7 @@ class Administration:
             yield rows
 
     async def _lane(self, job: ExportJob) -> str:
-        row = await self._database.fetch_one("SELECT lane FROM arkham_export_jobs WHERE id = ?", [job.id])
+        row = await self.database.fetch_one("SELECT lane FROM arkham_export_jobs WHERE id = ?", [job.id])
         lane = plain_text(row["lane"]) if row is not None else None
         return lane or (HERE if job.target == CUSTOM and job.parts is None else LARGE)
 

@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.leading.publisher import Publisher
 from arkham_shard_export.jobs.leading.sweeper import Sweeper
+from arkham_shard_export.jobs.leading.ticker import Ticker
 from arkham_shard_export.jobs.operating.metrics import Metrics
 from arkham_shard_export.jobs.operating.watching import Watch
 from arkham_shard_export.jobs.queues.embedded import EmbeddedQueue
@@ -38,6 +39,8 @@ from arkham_shard_export.jobs.queues.lanes import Lanes
 from arkham_shard_export.jobs.running.endings import cancelled
 from arkham_shard_export.jobs.running.planner import Planner
 from arkham_shard_export.jobs.running.runs import Runs
+from arkham_shard_export.jobs.schedules.desk import Schedules
+from arkham_shard_export.jobs.schedules.firing import Firing
 from arkham_shard_export.jobs.showing import check_filter
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.filerecords import FileRecords
@@ -47,6 +50,8 @@ from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.outbox import Outbox
 from arkham_shard_export.jobs.table.requestkeys import RequestKeys
+from arkham_shard_export.jobs.table.scheduleruns import RunStore
+from arkham_shard_export.jobs.table.schedules import ScheduleStore
 from arkham_shard_export.jobs.table.states import JobStates
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.table.templates import TemplateStore
@@ -81,6 +86,8 @@ class Queue(Protocol):
     """Decides when and where stored jobs run."""
 
     engine: str
+    tick: Callable[[], Awaitable[None]]
+    """Looks for schedules that are due; called now and then by a queue of many processes, by one of them at a time."""
 
     async def start(self) -> None: ...
 
@@ -140,9 +147,11 @@ class JobService:
         self._records = FileRecords(database)
         self._keys = RequestKeys(database, dialect)
         self._history = History(database, dialect)
+        schedules, runs = ScheduleStore(database, dialect), RunStore(database, dialect)
         self.sweeper = Sweeper(
             self._records,
             self._keys,
+            runs,
             self.files,
             self._lease,
             self._telling,
@@ -169,8 +178,17 @@ class JobService:
             self.queue.put,
             clock,
         )
-        self.watch = Watch(database, dialect, self.queue, self._outbox, self._lease, self.files, clock)
-        self.metrics = Metrics(self.watch, self.runs.running)
+        here = self.publisher is not None
+        self.firing = Firing(schedules, runs, self.acceptance, self._telling, clock, here=here)
+        self.ticker = Ticker(self._lease, self.firing.tick, settings.poll_seconds)
+        self.queue.tick = self.firing.tick
+        self.schedules = Schedules(
+            schedules, runs, self.firing, self.acceptance, self._telling, settings, clock
+        )
+        self.watch = Watch(
+            database, dialect, self.queue, self._outbox, self._lease, self.files, schedules, clock
+        )
+        self.metrics = Metrics(self.watch, self.runs.running, self.firing)
         if self.publisher is not None:
             self.publisher.heard = self.metrics.heard
 
@@ -195,6 +213,8 @@ class JobService:
             self.publisher.start()
             self.sweeper.start()
         await self.queue.start()
+        if self.publisher is not None:
+            self.ticker.start()
 
     async def _agree_on_the_store(self) -> None:
         """A worker whose files no host can find must not work; what hosts use is right."""
@@ -219,6 +239,7 @@ class JobService:
         await self.follower.stop()
         self.watch.stop()
         await self.sweeper.stop()
+        await self.ticker.stop()
         await self.queue.stop()
         if self.publisher is not None:
             await self.publisher.stop()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from arkham_shard_export.models import ExportJob
+from arkham_shard_export.models import ExportJob, ExportSchedule
 
 log = logging.getLogger("arkham_shard_export.jobs")
 
@@ -39,10 +39,22 @@ class Telling:
         self._line(level, status, pairs)
         self.heard(job.id)
 
-    def _line(self, level: int, change: str, pairs: dict[str, Any]) -> None:
+    def _line(self, level: int, change: str, pairs: dict[str, Any], what: str = "job") -> None:
         text = " ".join(f"{name}={_shown(value)}" for name, value in pairs.items())
-        log.log(level, "export job %s %s", change, text, extra={"export": {"change": change, **pairs}})
+        log.log(level, "export %s %s %s", what, change, text, extra={"export": {"change": change, **pairs}})
         self.then()
+
+    def schedule(
+        self,
+        schedule: ExportSchedule,
+        tenant_id: str | None,
+        change: str,
+        level: int = logging.INFO,
+        **facts: Any,
+    ) -> None:
+        """The same for a schedule: `export schedule <change>`."""
+        pairs = {"schedule": schedule.id, "tenant": tenant_id or "-", "name": schedule.name}
+        self._line(level, change, {**pairs, "by": schedule.created_by, **facts}, "schedule")
 
     def file_removed(self, job_id: str, tenant_id: str | None, path: str, reason: str) -> None:
         """One line for a file that is no longer in the store."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from arkham_shard_export.formats.account import changed, listed
+from arkham_shard_export.formats.account import changed, listed, moment_text
 from arkham_shard_export.layouts import default_label
 from arkham_shard_export.pipeline.account import completeness, part_account
 from arkham_shard_export.pipeline.parts import PartResult
@@ -136,7 +136,11 @@ def facts(results: Sequence[PartResult], told: Told) -> list[tuple[str, str]]:
     ]
     if account["skipped"]:
         found += [("Records that match", f"{account['expected']:,}"), ("Left out", f"{account['skipped']:,}")]
-    return [*found, ("State of the data", moment_text(told.snapshot_at, {})), ("Exported", moment_text(told.exported_at, {}))]
+    return [
+        *found,
+        ("State of the data", moment_text(told.snapshot_at, {})),
+        ("Exported", moment_text(told.exported_at, {})),
+    ]
 
 
 def how_consistent(told: Told) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from arkham_shard_export.jobs.administration import Administration
 from arkham_shard_export.jobs.admission import retention_hours
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.queues.embedded import EmbeddedQueue
+from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.templates import TemplateStore
 from arkham_shard_export.jobs.templates import TemplateLibrary
 from arkham_shard_export.ports import Database, system_clock
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
+from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 from arkham_shard_export.standalone.errors import HostNotStarted
 from arkham_shard_export.standalone.tables import sqlite_paths
@@ -77,6 +81,37 @@ async def _opened(data_dir: Path, database_url: str | None) -> AsyncIterator[tup
         yield guarded(database), dialect
     finally:
         await database.stop()
+
+
+@asynccontextmanager
+async def scheduling(
+    data_dir: Path, database_url: str | None, settings: Settings
+) -> AsyncIterator[JobService]:
+    """The service of this database, which makes jobs and runs none: hosts and workers find them."""
+    async with administering(data_dir, database_url, settings) as administration:
+        service = JobService(
+            administration.database,
+            None,
+            administration.dialect,
+            _location(data_dir, database_url),
+            open_store(store_of(data_dir, settings)),
+            replace(settings, concurrency=0),
+            system_clock,
+        )
+        if service.queue.engine != EmbeddedQueue.engine:
+            await service.queue.start()
+        try:
+            yield service
+        finally:
+            if service.queue.engine != EmbeddedQueue.engine:
+                await service.queue.stop()
+
+
+def _location(data_dir: Path, database_url: str | None) -> Location:
+    if database_url:
+        return PostgresLocation(database_url)
+    main, attached = sqlite_paths(data_dir.resolve())
+    return SqliteLocation(str(main), {name: str(path) for name, path in attached.items()})
 
 
 def store_of(data_dir: Path, settings: Settings) -> StoreLocation:

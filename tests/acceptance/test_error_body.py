@@ -17,6 +17,15 @@ from arkham_shard_export.errors import ExportError
 from tests.acceptance.test_bad_input import INTERNAL
 from tests.hosts import RunningHost
 
+BODIES = {
+    "create_job": {"target": "claims", "format": "json"},
+    "preview": {"target": "claims", "format": "json"},
+    "create_batch": {"parts": [{"target": "claims", "format": "json"}]},
+    "create_template": {"name": "test", "target": "claims", "format": "json"},
+    "replace_template": {"name": "test", "target": "claims", "format": "json"},
+    "preview_template": {"target": "claims", "format": "json"},
+    "create_schedule": {"name": "test", "every": "1d", "request": {"target": "claims", "format": "json"}},
+}
 NAMES = {*CAUSES.values(), *map(name_of, STATUS_OF)}
 EACH_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=lambda each: f"{each.method} {each.path}")
 
@@ -37,9 +46,16 @@ def problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
     return body
 
 
-def url(route: Route, job_id: str = "no-such-job") -> str:
-    path = route.path.replace("{job_id}", job_id).replace("{template_id}", job_id).replace("{version}", "1")
-    return PREFIX + path
+def url(route: Route, given: str = "no-such-one") -> str:
+    return PREFIX + re.sub(r"\{\w+\}", given.replace("\\", r"\\"), route.path)
+
+
+def possible(route: Route) -> list[str]:
+    """The methods of all routes that take its path."""
+    path = url(route).removeprefix(PREFIX)
+    return sorted(
+        {each.method for each in ROUTES if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each.path), path)}
+    )
 
 
 @EACH_ROUTE
@@ -47,13 +63,12 @@ def url(route: Route, job_id: str = "no-such-job") -> str:
 def test_another_method_is_refused_with_those_that_are_possible(
     host: RunningHost, route: Route, method: str
 ) -> None:
-    possible = {each.method for each in ROUTES if matches(each, route)}
-    if method in possible:
-        pytest.skip("That one is possible.")
+    if method in possible(route):
+        method = "PUT"
     answer = host.client.request(method, url(route))
     problem(answer, 405, "method-not-allowed")
     allowed = answer.headers["allow"].split(", ")
-    assert allowed == sorted(possible)
+    assert allowed == possible(route)
     assert method not in allowed
     assert host.client.request("OPTIONS", url(route)).headers["allow"] == answer.headers["allow"]
 
@@ -67,15 +82,16 @@ def test_an_unknown_path_is_a_problem_as_well(host: RunningHost, method: str, pa
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in ROUTES if "{job_id}" in each.path], ids=lambda each: each.name
+    "route", [each for each in ROUTES if "_id}" in each.path], ids=lambda each: each.name
 )
-@pytest.mark.parametrize("job_id", [str(uuid4()), "0", "%2e%2e", "a" * 3000, "%F0%9F%98%80", "';--"])
-def test_an_unknown_job_is_the_same_problem_whatever_its_id(
-    host: RunningHost, route: Route, job_id: str
+@pytest.mark.parametrize("given", [str(uuid4()), "0", "%2e%2e", "a" * 3000, "%F0%9F%98%80", "';--"])
+def test_an_unknown_one_is_the_same_problem_whatever_its_id(
+    host: RunningHost, route: Route, given: str
 ) -> None:
-    unknown = host.client.request(route.method, url(route))
-    problem(unknown, 404, "job-not-found")
-    assert host.client.request(route.method, url(route, job_id)).content == unknown.content
+    body = {"json": {}} if 415 in route.refusals else {}
+    unknown = host.client.request(route.method, url(route), **body)
+    problem(unknown, 404, "job-not-found" if "{job_id}" in route.path else "schedule-not-found")
+    assert host.client.request(route.method, url(route, given), **body).content == unknown.content
 
 
 def matches(one: Route, other: Route) -> bool:
@@ -109,30 +125,30 @@ def test_an_unknown_template_is_the_same_problem_whatever_its_id_or_name(
 )
 def test_a_wrong_body_is_a_problem_that_names_its_fields(host: RunningHost, route: Route) -> None:
     path = url(route)
-    wrong = problem(
-        host.client.request(route.method, path, json={"format": "x", "colour": 1}), 422, "invalid-request"
-    )
-    assert {each["field"] for each in wrong["errors"]} >= {"target", "colour"}
+
+    def send(**body: Any) -> httpx.Response:
+        return host.client.request(route.method, path, **body)
+
+    wrong = problem(send(json={"format": "x", "colour": 1}), 422, "invalid-request")
+    assert {each["field"] for each in wrong["errors"]} >= {"colour"}
     for each in wrong["errors"]:
         assert each.keys() == {"field", "value", "message", "valid"}
         assert each["message"] in wrong["detail"]
     problem(
-        host.client.request(
-            route.method, path, content=b"{" * 100_000, headers={"Content-Type": "application/json"}
-        ),
+        send(content=b"{" * 100_000, headers={"Content-Type": "application/json"}),
         422,
         "invalid-request",
     )
     large = json.dumps({"format": "x" * (1 << 20)})
     problem(
-        host.client.request(route.method, path, content=large, headers={"Content-Type": "application/json"}),
+        send(content=large, headers={"Content-Type": "application/json"}),
         413,
         "body-too-large",
     )
-    answer = host.client.request(route.method, path, content=b"{}", headers={"Content-Type": "text/plain"})
+    answer = send(content=b"{}", headers={"Content-Type": "text/plain"})
     problem(answer, 415, "unsupported-media-type")
     assert answer.headers["accept"] == "application/json"
-    problem(host.client.request(route.method, path, content=b"{}"), 415, "unsupported-media-type")
+    problem(send(content=b"{}"), 415, "unsupported-media-type")
 
 
 def test_other_spellings_of_json_are_taken(host: RunningHost) -> None:
@@ -188,8 +204,7 @@ def test_a_switched_off_shard_is_a_problem_on_every_route(host: RunningHost) -> 
         for route in ROUTES:
             if route.name == "get_health":
                 continue
-            named = TEMPLATE if "/templates" in route.path else {"target": "claims", "format": "json"}
-            body = {"json": named} if 415 in route.refusals else {}
+            body = {"json": BODIES.get(route.name, {})} if 415 in route.refusals else {}
             answer = host.client.request(route.method, url(route), **body)
             problem(answer, 503, "service-unavailable")
             assert int(answer.headers["retry-after"]) > 0

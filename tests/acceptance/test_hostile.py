@@ -23,6 +23,7 @@ from urllib.parse import quote
 import pytest
 
 from arkham_shard_export.api.routes import ROUTES
+from arkham_shard_export.api.schedulebodies import NewScheduleBody
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import END_SECONDS, RunningHost
@@ -49,6 +50,9 @@ MARKUP = ("<script>alert(1)</script>", '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///
 SCRIPTS = ("\u202egnp.exe", "\u2066a\u2069", "\ufeffa", "a\u0000b", "\u0000", "\ud800", "a\udfffb", "\ud83d", "\U0001f4a5", "\u0661", "Z\u0351\u036b" * 40, "\uffff", "\x1b[2J", "İ", "ß")  # fmt: skip
 NUMBERS: tuple[Any, ...] = (0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**30, 10**400, 1.5, -0.0, 1e308, float("nan"), float("inf"), float("-inf"), True, False, None)  # fmt: skip
 WORDS = ("pending", "json", "claims", "asc", "day", "created_at", "2026-11-22", "9999-12-31T23:59:59+14:00", "0001-01-01", "2026-11-22T00:00:00-24:00", "", " ")  # fmt: skip
+
+
+PLAN = tuple(NewScheduleBody.model_fields)
 
 
 class Maker:
@@ -97,10 +101,11 @@ class Maker:
     def request(self) -> tuple[str, str, dict[str, Any]]:
         """Method, path and what else of a request to one of the routes, with one field or more that is hostile."""
         pick = self.random
-        method, path = pick.choice((*CALLS, *[("POST", "/jobs"), ("POST", "/preview")] * (len(CALLS) // 2)))
+        often = [("POST", "/jobs"), ("POST", "/preview"), ("POST", "/schedules")]
+        method, path = pick.choice((*CALLS, *often * (len(CALLS) // 3)))
         options: dict[str, Any] = {"headers": {}}
-        if "{job_id}" in path:
-            path = path.replace("{job_id}", quote(self.text().encode("utf-8", "surrogatepass"), safe=""))
+        if (place := re.search(r"\{\w+_id\}", path)) is not None:
+            path = path.replace(place[0], quote(self.text().encode("utf-8", "surrogatepass"), safe=""))
         elif method == "GET":
             names = (
                 "status",
@@ -120,8 +125,8 @@ class Maker:
                 "=".join(quote(each.encode("utf-8", "surrogatepass"), safe="") for each in pair)
                 for pair in pairs
             )
-        if method == "POST" and path in ("/jobs", "/preview"):
-            options["content"] = self.body()
+        if method in ("POST", "PATCH") and path.split("/")[-1] not in ("link", "pause", "resume", "run"):
+            options["content"] = self.schedule() if path.startswith("/schedules") else self.body()
             options["headers"]["Content-Type"] = pick.choice(
                 ("application/json",) * 9 + ("text/plain", "application/xml; charset=utf-7")
             )
@@ -147,6 +152,22 @@ class Maker:
                 rb"[\x00-\x1f\x7f]", b"", self.text().encode("utf-8", "replace")
             ).strip()
         return method, path, options
+
+    def schedule(self) -> bytes:
+        """Of a schedule, which is due in a year at the earliest."""
+        pick = self.random
+        body: dict[str, Any] = {
+            "name": self.text(50),
+            "cron": "0 0 29 2 *",
+            "request": {"format": "json", "target": pick.choice(list(TARGETS))},
+        }
+        for _ in range(pick.choice((1, 1, 1, 2))):
+            asked = body.get("request")
+            if pick.randrange(3) == 0 and isinstance(asked, dict):
+                asked[pick.choice(("format", "target", "filters", "options", self.text(60)))] = self.value()
+            else:
+                body[pick.choice((*PLAN, "request", self.text(60)))] = self.value()
+        return json.dumps(body, ensure_ascii=bool(pick.randrange(4))).encode("utf-8", "surrogatepass")
 
     def body(self) -> bytes:
         pick = self.random
@@ -280,7 +301,8 @@ def test_hostile_values_break_nothing_and_are_told_nothing(shared: RunningHost) 
     assert sum(statuses.values()) == CASES
     assert statuses[422] > CASES / 10, "the values reached what checks them"
     jobs = host.query("SELECT id FROM arkham_export_jobs")
-    assert statuses[201] == len(jobs)
+    schedules = host.query("SELECT id FROM arkham_export_schedules")
+    assert statuses[201] == len(jobs) + len(schedules)
     for (job_id,) in jobs:
         job = host.wait(job_id)
         assert job["status"] in ("completed", "failed", "cancelled")

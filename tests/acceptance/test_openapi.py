@@ -71,13 +71,21 @@ def test_the_operations_that_clients_have_are_still_there() -> None:
         "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
         "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics", "list_templates", "create_template",
         "preview_template", "get_template", "replace_template", "delete_template", "list_template_versions", "get_template_version",
+        "list_schedules", "create_schedule", "preview_schedule", "get_schedule", "change_schedule", "delete_schedule",
+        "pause_schedule", "resume_schedule", "run_schedule", "list_schedule_runs",
     }  # fmt: skip
 
 
 def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
     schemas = description(host)["components"]["schemas"]
-    for name, path, status in (("NewJobBody", "/jobs", 201), ("PreviewBody", "/preview", 200),
-                               ("TemplateBody", "/templates", 201), ("TemplatePreviewBody", "/templates/preview", 200)):  # fmt: skip
+    for name, path, status in (
+        ("NewJobBody", "/jobs", 201),
+        ("PreviewBody", "/preview", 200),
+        ("TemplateBody", "/templates", 201),
+        ("TemplatePreviewBody", "/templates/preview", 200),
+        ("NewScheduleBody", "/schedules", 201),
+        ("PlanBody", "/schedules/preview", 200),
+    ):
         assert schemas[name]["examples"]
         for example in schemas[name]["examples"]:
             answer = host.client.post(PREFIX + path, json=example)
@@ -88,17 +96,34 @@ def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
 
 def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> None:
     job, _ = host.export("claims", "json", options={"max_records": 3})
-    asked = {"json": {"target": "claims", "format": "json"}}
-    named = {"json": {**asked["json"], "name": "As in the example"}}
-    template = host.client.post(f"{PREFIX}/templates", json={**named["json"], "name": "An example"}).json()
+    request = {"target": "claims", "format": "json"}
+    plan = {"name": "test", "every": "1d", "request": request}
+    named = {**request, "name": "As in the example"}
+    schedule = host.client.post(f"{PREFIX}/schedules", json=plan).json()
+    template = host.client.post(f"{PREFIX}/templates", json={**named, "name": "An example"}).json()
+    bodies = {
+        "create_schedule": plan,
+        "preview_schedule": {"every": "1d"},
+        "change_schedule": {"description": "changed"},
+        "create_batch": {"parts": [request]},
+        "create_template": named,
+        "replace_template": named,
+    }
     for each in ROUTES:
         if (example := EXAMPLES.get(each.name)) is None:
             continue
-        path = PREFIX + each.path.replace("{job_id}", job["id"]).replace("{template_id}", template["id"])
-        body = {} if 415 not in each.refusals else named if "/templates" in path else asked
-        answer = host.client.request(each.method, path.replace("{version}", "1"), **body).json()
+        ids = {
+            "job_id": job["id"],
+            "schedule_id": schedule["id"],
+            "template_id": template["id"],
+            "version": 1,
+        }
+        path = PREFIX + each.path.format(**ids)
+        body = {"json": bodies.get(each.name, request)} if 415 in each.refusals else {}
+        answer = host.client.request(each.method, path, **body).json()
         assert fields(answer) >= fields(example), each.name
-        if each.name in ("get_job", "list_jobs", "create_job", "count_jobs") or "template" in each.name:
+        exact = each.name in ("get_job", "list_jobs", "create_job", "count_jobs")
+        if exact or "schedule" in each.name or "template" in each.name:
             assert fields(answer) - {"checks"} == fields(example), each.name
     for name in ("As in the example", "An example"):
         host.client.delete(f"{PREFIX}/templates/{name}")

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from arkham_shard_export.api.routes import ROUTES
+from arkham_shard_export.errors import ScheduleNotFound
 from arkham_shard_export.models import ExportFilter
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost
@@ -63,6 +64,7 @@ class Scene:
     records: dict[str, dict[str, int]]
     templates: dict[str, tuple[Person, bool]]
     """By id: whose it is, and whether it is shared."""
+    schedules: dict[str, Person]
 
     def ask(self, person: Person, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer, in which there is nothing of the other tenant, nor of who is not to be seen."""
@@ -70,9 +72,9 @@ class Scene:
         headers = {**person.headers, **options.pop("headers", {})}
         answer = self.host.client.request(method, f"{PREFIX}{path}", headers=headers, **options)
         assert MARKS[person.elsewhere] not in answer.text, (person, method, path)
-        for job_id, owner in self.jobs.items():
+        for each_id, owner in {**self.jobs, **self.schedules}.items():
             if not person.may_see(owner):
-                assert job_id not in answer.text.replace(path, ""), (person, method, path)
+                assert each_id not in answer.text.replace(path, ""), (person, method, path)
         # What was asked for may be shown again, whether it is there or not.
         text = answer.text.replace(path, "").replace(str(options.get("json", {}).get("template", path)), "")
         for template_id, (owner, shared) in self.templates.items():
@@ -231,6 +233,49 @@ def check_template(method: str, suffix: str = "") -> Callable[[Scene, Person], N
             else:
                 assert answer.status_code == (412 if person.may_see(owner) else 403), shown
 
+
+def check_schedules(scene: Scene, person: Person) -> None:
+    seen = {each for each, owner in scene.schedules.items() if person.may_see(owner)}
+    for params in ({}, {"state": "active"}, {"limit": 1}):
+        body = scene.ask(person, "GET", "/schedules", params=params).json()
+        assert {each["id"] for each in body["schedules"]} <= seen
+        assert body["total"] == len(seen)
+
+
+def check_new_schedule(scene: Scene, person: Person) -> None:
+    """Nobody can have a schedule run in the name of another, or for another tenant."""
+    body = {"name": "mine", "every": "1d", "request": {"format": "json", "target": "claims"}}
+    for more in (
+        {"created_by": "root"},
+        {"tenant_id": person.elsewhere},
+        {"request": {**body["request"], "created_by": "root"}},
+        {"request": {**body["request"], "tenant_id": person.elsewhere}},
+        {"request": {**body["request"], "filters": {"tenant_id": person.elsewhere}}},
+    ):
+        assert scene.ask(person, "POST", "/schedules", json={**body, **more}).status_code == 422
+
+
+def check_schedule_preview(scene: Scene, person: Person) -> None:
+    assert scene.ask(person, "POST", "/schedules/preview", json={"every": "1d"}).status_code == 200
+
+
+def check_schedule(method: str, suffix: str, status: int, **options: Any) -> Callable[[Scene, Person], None]:
+    def check(scene: Scene, person: Person) -> None:
+        unknown = str(uuid4())
+        nothing = told(scene.ask(person, method, f"/schedules/{unknown}{suffix}", **options), unknown)
+        assert nothing[0] == 404
+        for schedule_id, owner in scene.schedules.items():
+            # All that are seen by nobody but others: what one may do to one's own is seen elsewhere.
+            if person.may_see(owner) and (method == "DELETE" or suffix == "/run"):
+                continue
+            answer = scene.ask(person, method, f"/schedules/{schedule_id}{suffix}", **options)
+            if not person.may_see(owner):
+                assert told(answer, schedule_id) == nothing, (person, owner, method, suffix)
+                continue
+            assert answer.status_code == status, (person, owner, method, suffix, answer.text)
+            if suffix == "":
+                assert answer.json()["created_by"] == owner.user, "its runs stay in the name of its owner"
+
     return check
 
 
@@ -263,6 +308,16 @@ CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("HEAD", "/jobs/{job_id}/download"): check_job("HEAD", "/download", 200),
     ("POST", "/jobs/{job_id}/link"): check_job("POST", "/link", 200),
     ("GET", "/jobs/{job_id}/events"): check_job("GET", "/events", 200),
+    ("GET", "/schedules"): check_schedules,
+    ("POST", "/schedules"): check_new_schedule,
+    ("POST", "/schedules/preview"): check_schedule_preview,
+    ("GET", "/schedules/{schedule_id}"): check_schedule("GET", "", 200),
+    ("PATCH", "/schedules/{schedule_id}"): check_schedule("PATCH", "", 200, json={"description": "changed"}),
+    ("DELETE", "/schedules/{schedule_id}"): check_schedule("DELETE", "", 204),
+    ("POST", "/schedules/{schedule_id}/pause"): check_schedule("POST", "/pause", 200),
+    ("POST", "/schedules/{schedule_id}/resume"): check_schedule("POST", "/resume", 200),
+    ("POST", "/schedules/{schedule_id}/run"): check_schedule("POST", "/run", 201),
+    ("GET", "/schedules/{schedule_id}/runs"): check_schedule("GET", "/runs", 200),
     ("GET", "/formats"): check_formats,
     ("GET", "/targets"): check_targets,
     ("POST", "/preview"): check_preview,
@@ -310,7 +365,13 @@ def scene(shared: RunningHost) -> Scene:
             assert answer.status_code == 201
             assert answer.json()["created_by"] == person.user
             templates[answer.json()["id"]] = (person, is_shared)
-    return Scene(shared, jobs, records, templates)
+    plan = {"name": "mine", "cron": "0 0 29 2 *", "request": {"format": "json", "target": "claims"}}
+    schedules = {}
+    for person in PEOPLE:
+        made = shared.client.post(f"{PREFIX}/schedules", json=plan, headers=person.headers)
+        assert made.json()["created_by"] == person.user
+        schedules[made.json()["id"]] = person
+    return Scene(shared, jobs, records, templates, schedules)
 
 
 def test_nobody_gets_what_is_not_theirs_over_every_route_at_once(scene: Scene) -> None:
@@ -341,6 +402,23 @@ def test_a_user_is_of_their_own_tenant_where_the_host_puts_none_in_force(
         check_list(scene, person)
         check_preview(scene, person)
         check_metrics(scene, person)
+        CASES["GET", "/schedules/{schedule_id}"](scene, person)
+        check_schedules(scene, person)
+
+
+def test_a_schedule_exports_what_its_tenant_has_in_the_name_of_its_owner(scene: Scene) -> None:
+    """Also where an admin of the tenant has it run."""
+    for schedule_id, owner in scene.schedules.items():
+        for user in {owner.user, "root"}:
+            person = Person(owner.tenant, user)
+            job = scene.ask(person, "POST", f"/schedules/{schedule_id}/run").json()
+            assert job["created_by"] == owner.user
+            scene.jobs[job["id"]] = owner
+            assert scene.host.wait(job["id"], person.headers)["status"] == "completed"
+            text = scene.ask(person, "GET", f"/jobs/{job['id']}/download").text
+            assert len(json.loads(text)["records"]) == scene.records[owner.tenant]["claims"]
+            runs = scene.ask(person, "GET", f"/schedules/{schedule_id}/runs").json()
+            assert job["id"] in {each["job_id"] for each in runs["runs"]}
 
 
 def in_force(host: RunningHost) -> Any:
@@ -356,6 +434,8 @@ def in_force(host: RunningHost) -> Any:
 @pytest.mark.parametrize("tenant", [A, B])
 def test_calls_of_other_shards_obey_the_tenant_in_force(shared: RunningHost, tenant: str) -> None:
     other = B if tenant == A else A
+    plan = {"name": "theirs", "every": "1d", "request": {"format": "json", "target": "claims"}}
+    planned = shared.client.post(f"{PREFIX}/schedules", json=plan, headers=of(other, "ann")).json()["id"]
     theirs = shared.post("claims", "json", headers=of(other, f"user-{uuid4()}")).json()["id"]
     shared.wait(theirs, of(other, "root", "admin"))
     pending = {
@@ -377,6 +457,11 @@ def test_calls_of_other_shards_obey_the_tenant_in_force(shared: RunningHost, ten
             assert (await shard.get_statistics()).total_jobs == len(pending)
             assert await shard.get_count("completed") == len(pending)
             assert await shard.get_badge_count() == 0
+            assert await shard.get_schedule(planned) is None
+            assert planned not in {each.id for each in await shard.list_schedules(limit=500)}
+            for ask in (shard.pause_schedule, shard.run_schedule, shard.delete_schedule):
+                with pytest.raises(ScheduleNotFound):
+                    await ask(planned)
             counts = {each.target: each.estimated_record_count for each in await shard.get_export_targets()}
             assert counts["claims"] == len(expected_ids(shared, "claims", tenant))
             made: str = (await shard.create_export_job("json", "claims", created_by="shard")).id

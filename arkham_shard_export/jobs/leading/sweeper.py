@@ -14,6 +14,7 @@ from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
 from arkham_shard_export.jobs.table.filerecords import FileRecords, KeptFile
 from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.requestkeys import RequestKeys
+from arkham_shard_export.jobs.table.scheduleruns import RunStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.ports import Clock
 
@@ -34,6 +35,7 @@ class Sweeper:
         self,
         records: FileRecords,
         keys: RequestKeys,
+        runs: RunStore,
         files: FileStore,
         lease: Lease,
         telling: Telling,
@@ -43,6 +45,7 @@ class Sweeper:
     ) -> None:
         self._records = records
         self._keys = keys
+        self._runs = runs
         self._files = files
         self._lease = lease
         self._telling = telling
@@ -62,6 +65,7 @@ class Sweeper:
         while True:
             try:
                 if await self._lease.held() and await self._watch.trusted():
+                    await self._runs.expire_surplus(self._clock())
                     await self.expire()
                     while await self._keys.forget() and await self._lease.held():
                         pass

@@ -9,12 +9,14 @@ from typing import Any
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
 from arkham_shard_export.jobs.operating.watching import ANSWER_SECONDS, Figures, Watch
+from arkham_shard_export.jobs.table.scheduletables import ACTIVE, PAUSED
 from arkham_shard_export.models import ExportStatus
 
 OK, DEGRADED, FAILED, UNAVAILABLE = "ok", "degraded", "failed", "unavailable"
 
 LONG_PENDING_SECONDS = 900.0
 MANY_EVENTS = 1000
+LONG_OVERDUE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ async def health_of(watch: Watch) -> Health:
         "queue": _queue(figures, watch.engine),
         "outbox": _outbox(figures),
         "lease": _lease(figures),
+        "schedules": _schedules(figures),
     }
     return Health(OK if all(each.status == OK for each in checks.values()) else DEGRADED, checks)
 
@@ -112,6 +115,16 @@ def _outbox(figures: Figures) -> Check:
     told = {"waiting": waiting}
     if waiting > MANY_EVENTS:
         return Check(DEGRADED, "Events wait and are not delivered as fast as they come.", told)
+    return Check(OK, None, told)
+
+
+def _schedules(figures: Figures) -> Check:
+    if figures.schedules is None:
+        return Check(FAILED, "The schedules cannot be looked at.")
+    told: dict[str, Any] = {state: figures.schedules.get(state, 0) for state in (ACTIVE, PAUSED)}
+    told["overdue_seconds"] = round(figures.overdue_seconds, 3)
+    if figures.overdue_seconds > LONG_OVERDUE_SECONDS:
+        return Check(DEGRADED, "A schedule is due and nobody has made its job.", told)
     return Check(OK, None, told)
 
 

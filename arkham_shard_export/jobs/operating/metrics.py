@@ -7,7 +7,8 @@ one host tells the whole.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -18,6 +19,7 @@ from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.operating.watching import Figures, Watch
 from arkham_shard_export.jobs.showing import JOB_FORMATS
 from arkham_shard_export.jobs.table.outbox import Event
+from arkham_shard_export.jobs.table.scheduletables import ACTIVE, ENDED, PAUSED
 from arkham_shard_export.models import ExportStatus
 
 DURATIONS_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600)
@@ -29,12 +31,19 @@ OTHER = "other"
 """The format of a job that names none that we know, so that no job adds to the series."""
 
 
+class Ticking(Protocol):
+    """What is asked of the firing of schedules here."""
+
+    @property
+    def ticked_at(self) -> datetime | None: ...
+
+
 class Metrics:
     """One registry for each service; `running` is looked at in each scrape."""
 
-    def __init__(self, watch: Watch, running: Collection[object]) -> None:
+    def __init__(self, watch: Watch, running: Collection[object], ticking: Ticking) -> None:
         self._watch = watch
-        self._state = _State(running)
+        self._state = _State(running, ticking)
         self._registry = CollectorRegistry()
         self._registry.register(self._state)
         self._durations = Histogram(
@@ -90,8 +99,9 @@ class Metrics:
 class _State(Collector):
     """The gauges, from the figures of this scrape."""
 
-    def __init__(self, running: Collection[object]) -> None:
+    def __init__(self, running: Collection[object], ticking: Ticking) -> None:
         self._running = running
+        self._ticking = ticking
         self.figures: Figures | None = None
         self.version = ""
 
@@ -101,6 +111,12 @@ class _State(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge("build_info", "The version that runs.", {(self.version,): 1}, "version")
         yield _gauge("running_jobs", "Exports that this process is running.", {(): len(self._running)})
+        if self._ticking.ticked_at is not None:
+            yield _gauge(
+                "schedules_ticked_timestamp_seconds",
+                "When this process last looked for schedules that are due, as seconds since 1970.",
+                {(): self._ticking.ticked_at.timestamp()},
+            )
         figures = self.figures
         yield _gauge(
             "database_up", "Whether the database answered this scrape.", {(): int(figures is not None)}
@@ -123,6 +139,16 @@ class _State(Collector):
             yield _gauge("workers", "Processes that take jobs, on all machines.", {(): figures.workers})
         if figures.events_waiting is not None:
             yield _gauge("outbox_events", "Events that are not delivered yet.", {(): figures.events_waiting})
+        if figures.schedules is not None:
+            by_state: dict[tuple[str, ...], float] = {
+                (state,): figures.schedules.get(state, 0) for state in (ACTIVE, PAUSED, ENDED)
+            }
+            yield _gauge("schedules", "Schedules in the table.", by_state, "state")
+            yield _gauge(
+                "schedule_overdue_seconds",
+                "How late the due time is that the tardiest active schedule waits for.",
+                {(): figures.overdue_seconds},
+            )
         if figures.lease_told:
             yield _gauge("leader", "Whether this host leads.", {(): int(bool(figures.leads))})
 

@@ -16,6 +16,7 @@ from arkham_shard_export.jobs.files import FileStore
 from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.listing import EVERYTHING, Listing
 from arkham_shard_export.jobs.table.outbox import Outbox
+from arkham_shard_export.jobs.table.schedules import ScheduleStore
 from arkham_shard_export.models import ExportFilter, ExportStatus
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.sources.dialects import Dialect
@@ -75,7 +76,8 @@ class Queue(Protocol):
 class Figures:
     """As the database tells them, over all tenants and hosts. None: this could not be told.
 
-    `groups` are rows of status, format, target and jobs; `leads` as in `Lease.led`.
+    `groups` are rows of status, format, target and jobs; `leads` as in `Lease.led`; `schedules` by state, and how late
+    the due time is that the tardiest active one waits for.
     """
 
     answered_ms: float
@@ -85,6 +87,8 @@ class Figures:
     events_waiting: int | None
     leads: bool | None
     lease_told: bool
+    schedules: Mapping[str, int] | None = None
+    overdue_seconds: float = 0.0
 
     def jobs(self, status: ExportStatus) -> int:
         return sum(int(each["jobs"]) for each in self.groups if each["status"] == status)
@@ -109,6 +113,7 @@ class Watch:
         outbox: Outbox,
         lease: Lease,
         files: FileStore,
+        schedules: ScheduleStore,
         clock: Clock,
     ) -> None:
         self.engine = queue.engine
@@ -118,6 +123,7 @@ class Watch:
         self._outbox = outbox
         self._lease = lease
         self._files = files
+        self._schedules = schedules
         self.store_kind = "folder" if isinstance(files.location, FolderLocation) else "s3"
         self._clock = clock
         self._figures = Flight(self._ask_database, "arkham-export-figures")
@@ -154,7 +160,16 @@ class Watch:
         with contextlib.suppress(ExportError):
             leads = await self._lease.led()
             lease_told = True
-        return Figures(answered_ms, groups, oldest, workers, events, leads, lease_told)
+        schedules, overdue = await self._look_at_schedules()
+        return Figures(answered_ms, groups, oldest, workers, events, leads, lease_told, schedules, overdue)
+
+    async def _look_at_schedules(self) -> tuple[Mapping[str, int] | None, float]:
+        try:
+            by_state, due = await self._schedules.figures()
+        except ExportError:
+            return None, 0.0
+        late = 0.0 if due is None else (self._clock() - due).total_seconds()
+        return by_state, max(0.0, late)
 
     async def _ask_store(self) -> StoreFigures:
         """Without its place, which is nobody's business."""

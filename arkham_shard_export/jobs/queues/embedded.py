@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from arkham_shard_export.background import begin, end
@@ -41,6 +41,8 @@ class EmbeddedQueue:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
+        self.tick: Callable[[], Awaitable[None]] = _nothing
+        """Not called: the host that leads looks for schedules itself."""
 
     async def start(self) -> None:
         self._loop_task = begin(self._take_jobs(), "arkham-export-queue")
@@ -119,3 +121,7 @@ class EmbeddedQueue:
                 log.warning("Export job %s was interrupted: %s", job_id, error, exc_info=error)
 
         return ended
+
+
+async def _nothing() -> None:
+    """Nothing is due."""

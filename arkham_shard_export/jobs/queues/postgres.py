@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import math
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 
 from arkham_shard_export.background import begin
+from arkham_shard_export.errors import ExportError
 from arkham_shard_export.jobs.queues.schema import SEARCH_PATH, prepare
 from arkham_shard_export.jobs.queues.state import QueueState
 from arkham_shard_export.jobs.running.runs import Runs
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 KEEPING = "keeping"
+TICKING = "ticking"
+TICK_SECONDS = 10
+"""How often the engine has some process look for schedules that are due."""
 POOL_SIZE = 6
 CALL_TIMEOUT_SECONDS = 5.0
 ENTER_SECONDS = 3.0
@@ -132,6 +137,9 @@ class PostgresQueue:
         keep = self._app.task(name="keep", queue=KEEPING, queueing_lock=KEEPING, priority=1)(self._keep)
         # The sixth field is that of seconds.
         self._app.periodic(cron=f"* * * * * */{min(30, max(1, round(settings.heartbeat_seconds)))}")(keep)
+        look = self._app.task(name="tick", queue=KEEPING, queueing_lock=TICKING, priority=1)(self._tick)
+        self._app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(look)
+        self.tick: Callable[[], Awaitable[None]] = _nothing
         self._workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -206,6 +214,13 @@ class PostgresQueue:
             with contextlib.suppress(exceptions.ConnectorException):
                 await manager.retry_job_by_id_async(entry_id, retry_at=utcnow())
 
+    async def _tick(self, timestamp: int) -> None:
+        """The engine's periodic task, in one process of the cluster at a time."""
+        try:
+            await self.tick()
+        except ExportError as error:
+            log.warning("Schedules cannot be looked at now: %s", error)
+
     async def _warm(self) -> None:
         with contextlib.suppress(Exception):
             await self._runs.pool.warm()
@@ -246,3 +261,7 @@ class PostgresQueue:
             if worker.worker_id is not None:
                 with contextlib.suppress(Exception):
                     await self._app.job_manager.update_heartbeat(worker.worker_id)
+
+
+async def _nothing() -> None:
+    """Nothing is due."""

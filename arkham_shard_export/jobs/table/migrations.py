@@ -6,7 +6,7 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs.table import lease, outbox, requestkeys, templates, totals
+from arkham_shard_export.jobs.table import lease, outbox, requestkeys, scheduletables, templates, totals
 from arkham_shard_export.jobs.table.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
@@ -114,7 +114,11 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         )
     for name, indexed in _INDEXES.items():
         await change(f"CREATE INDEX IF NOT EXISTS {name} ON arkham_export_jobs ({indexed})")
-    for statement in (*totals.counting(dialect), *outbox.statements(dialect)):
+    for statement in (
+        *totals.counting(dialect),
+        *outbox.statements(dialect),
+        *scheduletables.statements(dialect),
+    ):
         await database.execute(statement)
     for statement in (lease.TABLE, _FACTS, *requestkeys.STATEMENTS, *templates.statements(dialect)):
         await change(statement)

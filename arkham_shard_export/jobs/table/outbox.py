@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from arkham_shard_export.jobs.table import scheduletables
 from arkham_shard_export.jobs.table.totals import alone, triggers_there
 from arkham_shard_export.models import ExportStatus
 from arkham_shard_export.ports import Database
@@ -57,8 +58,8 @@ _TRIGGERS = ("arkham_export_jobs_announced", "arkham_export_jobs_told")
 
 
 async def kept(database: Database, dialect: Dialect) -> bool:
-    """Whether the triggers are there; a jobs table from a backup comes without them."""
-    return await triggers_there(database, dialect, _TRIGGERS)
+    """Whether the triggers are there, those of schedules too; tables from a backup come without them."""
+    return await triggers_there(database, dialect, (*_TRIGGERS, *scheduletables.TRIGGERS))
 
 
 def statements(dialect: Dialect) -> list[str]:

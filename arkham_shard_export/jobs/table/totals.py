@@ -15,6 +15,7 @@ from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect
 
+TRIGGERED = ("arkham_export_jobs", "arkham_export_schedules")
 TOTALS = Table("arkham_export_job_totals", ())
 KINDS = ("status", "format", "target", "created_by", "tenant_id")
 _SUMMED = {"records": "record_count", "bytes": "file_size", "time_ms": "processing_time_ms"}
@@ -41,12 +42,13 @@ async def kept(database: Database, dialect: Dialect) -> bool:
 
 
 async def triggers_there(database: Database, dialect: Dialect, names: Sequence[str]) -> bool:
-    """Whether the jobs table has all of these triggers."""
+    """Whether the tables of jobs and of schedules have all of these triggers."""
     if isinstance(dialect, PostgresDialect):
-        source, condition = "pg_trigger", "tgrelid = to_regclass('arkham_export_jobs') AND tgname"
+        tables = ", ".join(f"to_regclass('{name}')" for name in TRIGGERED)
+        source, condition = "pg_trigger", f"tgrelid IN ({tables}) AND tgname"
     else:
-        source = "sqlite_master"
-        condition = "type = 'trigger' AND tbl_name = 'arkham_export_jobs' AND name"
+        tables = ", ".join(f"'{name}'" for name in TRIGGERED)
+        source, condition = "sqlite_master", f"type = 'trigger' AND tbl_name IN ({tables}) AND name"
     marks = ", ".join("?" * len(names))
     row = await database.fetch_one(
         f"SELECT COUNT(*) AS n FROM {source} WHERE {condition} IN ({marks})", list(names)
