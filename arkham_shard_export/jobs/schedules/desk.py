@@ -75,7 +75,7 @@ class Schedules:
     ) -> ExportSchedule:
         """InvalidRequest lists what is wrong, with the request itself too; TooManySchedules."""
         now = self._clock()
-        wanted = await self._checked(fields, now, tenant_id)
+        wanted = await self._checked(fields, now, created_by, tenant_id)
         await self._limit(created_by, tenant_id)
         anchored_at = now.replace(microsecond=0)
         plan = plan_for(wanted.cron, wanted.every, wanted.time_zone, anchored_at, wanted.ends_at)
@@ -107,7 +107,9 @@ class Schedules:
         for _ in range(_TRIES):
             stored = await self._found(schedule_id, scope)
             now = self._clock()
-            wanted = await self._checked(merged(stored.schedule, changes), now, stored.tenant_id, stored)
+            wanted = await self._checked(
+                merged(stored.schedule, changes), now, stored.schedule.created_by, stored.tenant_id, stored
+            )
             if await self._schedules.change(stored, _changed(stored, wanted, now), now):
                 self._telling.schedule(stored.schedule, stored.tenant_id, "changed", logging.INFO)
                 return await self.get(schedule_id, scope)
@@ -234,6 +236,7 @@ class Schedules:
         self,
         fields: Mapping[str, object],
         now: datetime,
+        created_by: str,
         tenant_id: str | None,
         before: StoredSchedule | None = None,
     ) -> Wanted:
@@ -245,7 +248,8 @@ class Schedules:
         if not known or any(fields[name] != known[name] for name in ("request", "retention_hours")):
             own = wanted.retention_hours is not None
             try:
-                await self._acceptance.check(asked_of(wanted.request, wanted.retention_hours), tenant_id)
+                asked = asked_of(wanted.request, wanted.retention_hours)
+                await self._acceptance.check(asked, tenant_id, created_by)
             except InvalidRequest as error:
                 raise InvalidRequest([_within_request(each, own) for each in error.problems]) from None
         return wanted
