@@ -18,6 +18,7 @@ import pytest
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from tests.buckets import s3_environment, s3_server
+from tests.commands import Commands
 from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
 
 __all__ = ["s3_environment", "s3_server"]
@@ -133,3 +134,10 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     load_demo_into_postgres(url)
     with arkhamframe(data_dir, url) as running:
         yield running
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Commands:
+    """Runs `arkham-export` here; signals stay pytest's."""
+    monkeypatch.setattr("arkham_shard_export.cli.heed_signals", lambda: None)
+    return Commands(capsysbinary)

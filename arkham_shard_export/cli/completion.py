@@ -37,7 +37,7 @@ def _completion(options: argparse.Namespace) -> int:
     require("argcomplete", "cli")
     from argcomplete.shell_integration import shellcode
 
-    print(shellcode(["arkham-export"], shell=options.shell))
+    print(shellcode(["arkham-export"], use_defaults=False, shell=options.shell))
     return 0
 
 

@@ -57,7 +57,7 @@ _EXAMPLES = (
         "compressed on the way; with --json the account (records, skips, SHA-256) is printed as JSON",
     ),
     (
-        "arkham-export export graph --format csv --database-url postgresql://db/arkham -o .",
+        "arkham-export export graph --format csv --database-url postgresql://db -o .",
         "from PostgreSQL; several tables come as a ZIP",
     ),
 )
@@ -175,11 +175,11 @@ def _to_path(write: Callable[[Sink], Outcome], output: Path, target: str) -> _Wr
 @contextmanager
 def _telling(place: Path | str, left: str) -> Iterator[None]:
     """Where writing fails, or is stopped: what became of what was written."""
-    shown = "Standard output" if place == STANDARD_OUTPUT else place
+    shown = "standard output" if place == STANDARD_OUTPUT else place
     try:
         yield
     except KeyboardInterrupt:
-        tell(f"arkham-export: Stopped; {left}.")
+        tell(f"arkham-export: The export to {shown} was stopped; {left}.")
         raise
     except BrokenPipeError:
         raise
@@ -187,7 +187,7 @@ def _telling(place: Path | str, left: str) -> Iterator[None]:
         cause = error if isinstance(error, OSError) else error.__cause__
         if not isinstance(cause, OSError):
             raise
-        raise CommandFailed(f"{shown} cannot be written ({cause.strerror}); {left}.") from error
+        raise CommandFailed(f"The export cannot be written to {shown} ({cause.strerror}); {left}.") from error
 
 
 def _tell_account(written: _Written, quiet: bool) -> None:

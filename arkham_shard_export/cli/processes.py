@@ -41,7 +41,7 @@ _WORKER_EXAMPLES = (
         "one more process that runs the jobs of the hosts on this database, four at a time",
     ),
     (
-        "ARKHAM_EXPORT_STORE=s3://exports arkham-export worker --database-url postgresql://db/a",
+        "ARKHAM_EXPORT_STORE=s3://b arkham-export worker --database-url postgresql://db",
         "on another machine: the store must be the one of the hosts",
     ),
 )

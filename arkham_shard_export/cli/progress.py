@@ -95,6 +95,9 @@ class Bar:
         if note and note != self._note:
             self._progress.console.print(plain(note), markup=False, highlight=False)
         self._note = note
+        if done < self._progress.tasks[0].completed:
+            # It begins anew: what came before says nothing of its pace.
+            self._progress.reset(self._task)
         self._progress.update(
             self._task,
             description=plain(self._title if phase == WRITING else f"{self._title}: {phase}"),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from arkham_shard_export.standalone.app import sole_server
 from arkham_shard_export.standalone.seed import seed_sqlite
+from tests.commands import Commands
 from tests.tools import needed
 
 
@@ -101,46 +103,73 @@ def test_a_pipe_that_is_closed_ends_a_compressed_export_quietly(data_dir: Path) 
             timeout=60,
             check=False,
         )
-    assert (ran.returncode, ran.stderr) == (1, b"")
+    assert (ran.returncode, ran.stderr) == (-signal.SIGPIPE, b"")
+
+
+CSV = ["export", "claims", "--format", "csv"]
+NOWHERE = "postgresql://127.0.0.1:1/none"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "told"),
     [
-        (
-            ["export", "claim", "--format", "csv"],
-            "Target 'claim' is not available. Valid: documents, entities",
-        ),
-        (
-            ["export", "claims", "--format", "odt"],
-            "Format 'odt' is not available for claims. Valid: json, csv, xlsx, pdf, docx.",
-        ),
-        (
-            ["export", "claims", "--format", "csv", "--filter", "status"],
-            "--filter 'status' must be NAME=VALUE.",
-        ),
-        (
-            ["export", "claims", "--format", "csv", "--filter", "state=x"],
-            "Unknown filter 'state' for claims.",
-        ),
-        (
-            ["export", "claims", "--format", "csv", "-o", "/no/such/folder/x.csv"],
-            "There is no folder /no/such/folder",
-        ),
-        (["export", "claims", "--format", "csv", "--database-url", "mysql://x"], "use postgresql://"),
-        (["seed", "--records", "0"], "cannot seed 0 records"),
-        (["seed", "--records", "1", "--target", "people"], "valid are documents, entities"),
-        (["serve", "--port", "99999"], "Cannot listen on 127.0.0.1:99999"),
+        (["exprt"], 2, "Unknown command 'exprt'. Did you mean 'export'? Valid: export, "),
+        (["jobs", "lst"], 2, "Unknown command 'lst'. Did you mean 'list'? Valid: list, show, "),
+        (["export", "claim", "--format", "csv"], 2, "Unknown target 'claim'. Did you mean 'claims'? Valid: doc"),
+        (["export", "claims", "--format", "cvs"], 2, "Unknown format 'cvs'. Did you mean 'csv'? Valid: json, "),
+        (["export", "claims", "--format", "odt"], 2, "Unknown format 'odt'. Valid: json, csv, xlsx, pdf, docx."),
+        (["export", "claims", "--fromat", "csv"], 2, "Unknown option '--fromat'. Did you mean '--format'?"),
+        (["export", "claims", "--form", "csv"], 2, "Unknown option '--form'. Did you mean '--format'?"),
+        (["export", "claims"], 2, "The following arguments are required: --format."),
+        ([*CSV, "--filter", "status"], 2, "--filter 'status' must be NAME=VALUE."),
+        ([*CSV, "--filter", "state=x"], 2, "Unknown filter 'state' for claims. Did you mean 'status'? Valid: "),
+        ([*CSV, "--filter", "claim_tipe=status"], 2, "Did you mean 'claim_type'? Valid: status, claim_type"),
+        ([*CSV, "--filter", "status=veriffied"], 2, "cannot be 'veriffied'. Did you mean 'verified'? Valid: "),
+        ([*CSV, "--option", "max_record=1"], 2, "Unknown option 'max_record'. Did you mean 'max_records'? Valid: "),
+        ([*CSV, "--option", "sort_by=createdat"], 2, "sorted by 'createdat'. Did you mean 'created_at'? Valid: "),
+        ([*CSV, "--option", "flatten=true", "--option", "flatten=false"], 2, "--option flatten is given twice"),
+        ([*CSV, "--json"], 2, "give -o FILE"),
+        ([*CSV, "-o", "/no/such/folder/x.csv"], 1, "There is no folder /no/such/folder to write x.csv in."),
+        ([*CSV, "-o", "/dev/full"], 1, "cannot be written to /dev/full (No space left on device)"),
+        ([*CSV, "--database-url", "mysql://x"], 2, "use postgresql://"),
+        ([*CSV, "--database-url", NOWHERE], 3, "The database does not answer"),
+        (["jobs", "list", "--database-url", NOWHERE], 3, "Connection refused"),
+        (["seed", "--records", "1", "--database-url", NOWHERE], 3, "Connection refused"),
+        (["preview", "claims", "--records", "101"], 2, "'101' must be a whole number from 1 to 100."),
+        (["targets", "claim"], 2, "Unknown target 'claim'. Did you mean 'claims'?"),
+        (["formats", "pfd"], 2, "Unknown format 'pfd'. Did you mean 'pdf'?"),
+        (["seed", "--records", "0"], 2, "'0' must be a whole number from 1 to "),
+        (["seed", "--records", "1", "--target", "people"], 2, "Unknown target 'people'. Valid: documents, ent"),
+        (["serve", "--port", "99999"], 2, "'99999' must be a whole number from 0 to 65535."),
+        (["worker"], 2, "Workers need PostgreSQL"),
+        (["worker", "--concurrency", "0"], 2, "'0' must be a whole number from 1 to "),
+        (["completion", "fsh"], 2, "Unknown shell 'fsh'. Did you mean 'fish'? Valid: bash, zsh, tcsh, fish."),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_done_is_said_in_a_sentence(
-    data_dir: Path, tmp_path: Path, arguments: list[str], told: str
+    data_dir: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    told: str,
+    command: Commands,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder = data_dir if arguments[0] == "export" else tmp_path
-    ran = run(*arguments, "--data", str(folder))
+    monkeypatch.setenv("ARKHAM_EXPORT_DATA", str(tmp_path if arguments[0] == "seed" else data_dir))
+    ran = command(*arguments)
+    assert ran.code == code
+    assert told in ran.said
+    assert ran.said.startswith("arkham-export")
+    first, *rest = ran.said.splitlines()
+    assert first.endswith((".", "?"))
+    assert all(line.endswith("--help shows examples.") for line in rest)
+    assert ran.output == b""
+
+
+def test_an_address_that_cannot_be_listened_on_is_named(tmp_path: Path) -> None:
+    ran = run("serve", "--host", "192.0.2.1", "--data", str(tmp_path))
     assert ran.returncode == 1
-    assert told in ran.stderr.decode()
-    assert ran.stderr.startswith(b"arkham-export: ")
+    assert ran.stderr.startswith(b"arkham-export: Cannot listen on 192.0.2.1:8100")
     assert len(ran.stderr.splitlines()) == 1
 
 
@@ -187,6 +216,8 @@ def test_a_reader_that_has_seen_enough_ends_the_export_quietly(data_dir: Path) -
     assert b"Traceback" not in ran.stderr
 
 
-def test_wrong_usage_exits_with_two() -> None:
-    assert run("export").returncode == 2
-    assert run("no-such-command").returncode == 2
+@pytest.mark.parametrize("words", [(), ("jobs",), ("remote",)])
+def test_without_a_command_the_help_is_shown_as_wrong_usage(words: tuple[str, ...]) -> None:
+    ran = run(*words)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"examples:" in ran.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 from arkham_shard_export.cli.checking import Finding, State, problem
@@ -37,10 +37,26 @@ def check_database(location: Location) -> Iterator[Finding]:
         return
     with closing(snapshot):
         yield _server(snapshot, location)
-        yield _jobs_table(snapshot)
+        there = _tables_there(snapshot)
+        yield _jobs_table(snapshot, there)
         if isinstance(snapshot.dialect, PostgresDialect):
             yield _queue(snapshot)
-        yield from _peers(snapshot)
+        yield from _peers(there)
+
+
+def _tables_there(snapshot: Snapshot) -> dict[Table, bool]:
+    """Those of ours and of the peers that are there, and whether this user may read each."""
+    wanted = (JOBS, _VERSIONS, *TABLES)
+    if not isinstance(snapshot.dialect, PostgresDialect):
+        return {table: True for table in wanted if snapshot.catalog(table) is not None}
+    rows = snapshot.fetch(
+        "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END,"
+        " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+        " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    )
+    readable = {str(name): bool(may) for name, may in rows}
+    return {table: readable[table.qualified] for table in wanted if table.qualified in readable}
 
 
 def _server(snapshot: Snapshot, location: Location) -> Finding:
@@ -55,8 +71,8 @@ def where(location: Location) -> str:
     return location.path if isinstance(location, SqliteLocation) else without_password(location.url)
 
 
-def _jobs_table(snapshot: Snapshot) -> Finding:
-    if snapshot.catalog(JOBS) is None:
+def _jobs_table(snapshot: Snapshot, there: Mapping[Table, bool]) -> Finding:
+    if JOBS not in there:
         return Finding(
             "jobs table",
             State.ABSENT,
@@ -64,8 +80,10 @@ def _jobs_table(snapshot: Snapshot) -> Finding:
             "No host has run on this database yet. Exports without a server work all the same.",
             START_A_HOST,
         )
+    if not all(there.get(table, True) for table in (JOBS, _VERSIONS)):
+        return problem("jobs table", "This user may not read it.", "take the user that the hosts have")
     version = 0
-    if snapshot.catalog(_VERSIONS) is not None:
+    if _VERSIONS in there:
         ((found,),) = snapshot.fetch("SELECT MAX(version) FROM arkham_export_schema")
         version = int(found or 0)
     if version < SCHEMA_VERSION:
@@ -102,15 +120,13 @@ def _queue(snapshot: Snapshot) -> Finding:
     )
 
 
-def _peers(snapshot: Snapshot) -> Iterator[Finding]:
-    there = {table for table in TABLES if snapshot.catalog(table) is not None}
+def _peers(there: Mapping[Table, bool]) -> Iterator[Finding]:
     told: set[Table] = set()
     for target in TARGETS.values():
         tables = tables_of(target)
         told |= {*tables}
-        yield _tables(
-            f"tables of {target.name}", tables, there, all(each.table not in there for each in target.sets)
-        )
+        empty = all(each.table not in there for each in target.sets)
+        yield _tables(f"tables of {target.name}", tables, there, empty)
     if others := [table for table in TABLES if table not in told]:
         yield _tables("other tables", others, there, False)
 
@@ -123,7 +139,14 @@ def tables_of(target: Target) -> list[Table]:
     return list(dict.fromkeys(tables))
 
 
-def _tables(name: str, tables: list[Table], there: Collection[Table], empty: bool) -> Finding:
+def _tables(name: str, tables: list[Table], there: Mapping[Table, bool], empty: bool) -> Finding:
+    closed = [table.qualified for table in tables if not there.get(table, True)]
+    if closed:
+        return problem(
+            name,
+            f"This user may not read {', '.join(closed)}: exports of them fail.",
+            "GRANT USAGE ON SCHEMA …, and SELECT ON these tables, to this user",
+        )
     missing = [table.qualified for table in tables if table not in there]
     if not missing:
         return Finding(name, State.OK, f"all {len(tables)}")

@@ -82,8 +82,8 @@ def _made(client: ExportClient, options: argparse.Namespace) -> Job:
 
 def _followed(client: ExportClient, job: Job, told: Meter, timeout_seconds: float | None) -> Job:
     """The job once it has ended, whichever way."""
-    told.told("waiting", 0, None)
     try:
+        told.told("waiting", 0, None)
         return client.wait(
             job.id,
             on_progress=lambda at: told.told(at.phase, at.done, at.expected),
