@@ -115,7 +115,7 @@ def picture(browser: Browser, url: str, width: int, height: int, scheme: str) ->
 
 def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('[aria-busy], main [role=status]')")
+    page.wait_for_function("() => !document.querySelector('[aria-busy], main [role=status]')")
     page.wait_for_timeout(300)
 
 

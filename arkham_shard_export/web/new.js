@@ -4,7 +4,7 @@ import { askPatiently, isQuiet } from "./api.js";
 import { Choices } from "./choices.js";
 import { copy } from "./clipboard.js";
 import { curlOf } from "./curl.js";
-import { fill, h } from "./dom.js";
+import { fill, fresh, h } from "./dom.js";
 import { failed, waiting } from "./empty.js";
 import { filterField, optionField } from "./fields.js";
 import { showOptions } from "./preferences.js";
@@ -163,10 +163,11 @@ const rank = ({ type, values }) => (type ? ORDER.indexOf(type) : values.length ?
 
 /** A group of cards of which one is chosen. */
 function radios(legend, name, cards, chosen, choose) {
-  const list = cards.map(({ value, content, help }) => {
-    const input = h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) });
-    const text = h("span", { class: "help" }, help);
-    return { value, input, help, text, node: h("label", { class: `card ${name}` }, input, content, text) };
+  const list = cards.map(({ value, title, beside, help }) => {
+    const names = [h("span", { class: "name", id: fresh("name") }, title), h("span", { class: beside[0], id: fresh("beside") }, beside[1])];
+    const text = h("span", { class: "help", id: fresh("help") }, help);
+    const input = h("input", { type: "radio", name, value, checked: value === chosen, "aria-labelledby": names.map((each) => each.id).join(" "), "aria-describedby": text.id, onchange: () => choose(value) });
+    return { value, input, help, text, node: h("label", { class: `card ${name}` }, input, names, text) };
   });
   return {
     node: h("fieldset", { class: `cards ${name}s` }, h("legend", {}, h("h2", {}, legend)), h("div", {}, list.map((each) => each.node))),
@@ -180,14 +181,6 @@ function radios(legend, name, cards, chosen, choose) {
   };
 }
 
-const targetCard = ({ target, name, description, estimated_record_count: there }) => ({
-  value: target,
-  content: [h("span", { class: "name" }, name), h("span", { class: "count" }, count(there))],
-  help: description,
-});
+const targetCard = ({ target, name, description, estimated_record_count: there }) => ({ value: target, title: name, beside: ["count", count(there)], help: description });
 
-const formatCard = ({ format, name, file_extension: extension, purpose }) => ({
-  value: format,
-  content: [h("span", { class: "name" }, name), h("span", { class: "extension" }, extension)],
-  help: purpose,
-});
+const formatCard = ({ format, name, file_extension: extension, purpose }) => ({ value: format, title: name, beside: ["extension", extension], help: purpose });

@@ -1,7 +1,9 @@
 // Each view has an address, in whichever host: /export/jobs?status=failed, or /api/export/ui/jobs?status=failed.
 const ANYWHERE = "/api/export/ui";
 const base = location.pathname.startsWith(ANYWHERE) ? ANYWHERE : "/export";
-let changed = () => {};
+const here = () => location.pathname + location.search;
+let show = () => {};
+let shown = null;
 
 /** Where a view is found with these parameters; empty ones are left out. */
 export function address(view, params = {}) {
@@ -18,18 +20,26 @@ export function current() {
 
 export function go(view, params = {}) {
   history.pushState(null, "", address(view, params));
-  changed();
+  arrived();
+}
+
+/** A link to a place on the same view leads nowhere else. */
+function arrived() {
+  if (here() === shown) return;
+  shown = here();
+  show();
 }
 
 /** Note in the address what is chosen; the view goes on. */
 export function note(view, params) {
   history.replaceState(null, "", address(view, params));
+  shown = here();
 }
 
 /** Call `showView` now, and whenever the address leads elsewhere within the page. */
 export function route(showView) {
-  changed = showView;
-  addEventListener("popstate", showView);
+  show = showView;
+  addEventListener("popstate", arrived);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
     if (!link || link.target || link.hasAttribute("download") || event.defaultPrevented || event.button) return;
@@ -39,7 +49,7 @@ export function route(showView) {
     if (!within || url.hash) return;
     event.preventDefault();
     if (url.href !== location.href) history.pushState(null, "", url.href);
-    showView();
+    arrived();
   });
-  showView();
+  arrived();
 }
