@@ -11,9 +11,9 @@ from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats.wordlayout.fields import BLOCKS, fields_of
-from arkham_shard_export.formats.wordlayout.filling import SAMPLES, Filled
-from arkham_shard_export.formats.wordlayout.opening import DOCUMENT, Unfit, opened, packed, tree_of
-from arkham_shard_export.formats.wordlayout.reading import NAMESPACES, STORIES, W, block_of
+from arkham_shard_export.formats.wordlayout.filling import NO_PROPERTIES, SAMPLES, Filled
+from arkham_shard_export.formats.wordlayout.opening import DOCUMENT, STORIES, Unfit, opened, packed, tree_of
+from arkham_shard_export.formats.wordlayout.reading import NAMESPACES, W, block_of
 
 LIBRARY = "docxtpl"
 REMEDY = "pip install arkham-shard-export[word]"
@@ -52,11 +52,6 @@ _WORD_FIELDS = frozenset(
 """Fields of Word's own that show what the document itself holds."""
 
 
-_NO_PROPERTIES = (
-    b'<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>'
-)
-
-
 @dataclass(frozen=True, slots=True)
 class LayoutInfo:
     """A layout that was accepted: the fields that it uses, and its paper in millimetres."""
@@ -82,9 +77,12 @@ def check_layout(data: bytes, field: str = "layout") -> LayoutInfo:
         fields = _fields(parts)
         paper = _paper(tree_of(parts[DOCUMENT]))
         for sample in SAMPLES:
-            Filled(data, sample, _NO_PROPERTIES)
+            Filled(data, sample, NO_PROPERTIES)
     except Unfit as error:
         raise InvalidRequest([FieldProblem(field, None, f"The file cannot be a layout. {error}")]) from None
+    except Exception as error:  # whatever libraries make of a file that anybody sent
+        reason = f"What fills layouts cannot read it ({type(error).__name__})."
+        raise InvalidRequest([FieldProblem(field, None, f"The file cannot be a layout. {reason}")]) from error
     return LayoutInfo(sha256(data).hexdigest(), len(data), tuple(sorted(fields)), paper)
 
 

@@ -9,13 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arkham_shard_export.formats.wordlayout.fields import BLOCKS, FIELDS, environment
+from arkham_shard_export.formats.wordlayout.fields import FIELDS, environment
 from arkham_shard_export.formats.wordlayout.opening import CORE, DOCUMENT, Unfit, opened, packed, tree_of
 from arkham_shard_export.formats.wordlayout.reading import MARK, NAMESPACES, W, block_of
 from arkham_shard_export.formats.wordlayout.styling import with_our_styles
 from arkham_shard_export.formats.wordprocessing.page import Page
 
+NO_PROPERTIES = (
+    b'<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>'
+)
 _MARKS = re.compile(rb"<\?" + MARK.encode() + rb" (\w+)\?>")
+_TORN = "Its conditions or loops do not keep paragraphs and tables whole: put each in a paragraph of its own, as {%p … %}."
 _LEAST_TEXT = 2_000
 """Twips of text width without which no report can be set."""
 
@@ -74,7 +78,7 @@ def _twips(element: Any, name: str, usual: int) -> int:
     try:
         return usual if value is None else abs(int(float(value)))
     except ValueError:
-        raise Unfit(f"Its page has a measure that is no number: {value[:30]!r}.") from None
+        raise Unfit(f"Its page has a measure that is no number: {str(value)[:30]!r}.") from None
 
 
 class Filled:
@@ -88,17 +92,15 @@ class Filled:
         parts = with_our_styles(opened(data), page_of(data).text_width)
         parts[DOCUMENT] = _marked(parts[DOCUMENT])
         if CORE in parts:
-            # The library takes its texts for templates too.
-            parts[CORE] = core
+            # The library takes what stands there for templates too, and the title of a report is whatever somebody wrote.
+            parts[CORE] = NO_PROPERTIES
         library = DocxTemplate(io.BytesIO(packed(parts)))
         sandbox = environment()
         library.render_init()
         try:
             etree.fromstring(library.build_xml(values, sandbox).encode())
         except etree.XMLSyntaxError:
-            raise Unfit(
-                "Its conditions or loops do not keep paragraphs and tables whole: put each in a paragraph of its own, as {%p … %}."
-            ) from None
+            raise Unfit(_TORN) from None
         library.render(values, sandbox, autoescape=True)
         stream = io.BytesIO()
         library.save(stream)
@@ -139,6 +141,3 @@ def _marked(document: bytes) -> bytes:
         )
         records.addprevious(etree.ProcessingInstruction(MARK, "overview"))
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
-
-
-__all__ = ["BLOCKS", "SAMPLES", "Fact", "Facts", "Filled", "Sentences", "page_of"]

@@ -17,6 +17,10 @@ MAX_XML_BYTES = 4 << 20
 """Of all parts that are XML; trees take many times as much."""
 MAX_PART_BYTES = 2 << 20
 """Of one part that is XML."""
+MAX_STORY_BYTES = 512 * 1024
+"""Of one part that is text: those that fill it look through it many times."""
+STORIES = re.compile(r"word/(?:document|header\d*|footer\d*|footnotes|endnotes)\.xml")
+"""Parts whose text a layout may have fields in."""
 
 MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 DOCUMENT = "word/document.xml"
@@ -30,6 +34,7 @@ _TYPES = frozenset(
         *(f"{_WORD}{name}+xml" for name in ("styles", "settings", "webSettings", "fontTable", "numbering", "header",
                                             "footer", "footnotes", "endnotes")),
         "application/vnd.openxmlformats-officedocument.theme+xml",
+        "application/vnd.ms-word.stylesWithEffects+xml",
         _CORE_TYPE,
         "application/vnd.openxmlformats-officedocument.custom-properties+xml",
         "application/vnd.openxmlformats-officedocument.customXmlProperties+xml",
@@ -50,7 +55,8 @@ _TYPES_OF_WORDS = {
     "glossary": "It has building blocks of its own; save it without them.",
 }
 _RELATIONS = ("styles", "settings", "webSettings", "fontTable", "numbering", "header", "footer", "footnotes", "endnotes",
-              "theme", "image", "thumbnail", "customXml", "customXmlProps", "custom-properties", "hyperlink", "officeDocument", "core-properties", "extended-properties")  # fmt: skip
+              "theme",
+    "stylesWithEffects", "stylesWithEffects", "image", "thumbnail", "customXml", "customXmlProps", "custom-properties", "hyperlink", "officeDocument", "core-properties", "extended-properties")  # fmt: skip
 _LINKS = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]{1,2000}\Z")
 _NAMESPACE = "{http://schemas.openxmlformats.org/package/2006/%s}%s"
 
@@ -119,13 +125,14 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
         if member.flag_bits & 1:
             raise Unfit("It is encrypted.")
         is_xml = name.endswith((".xml", ".rels"))
-        bound = min(left, xml_left, MAX_PART_BYTES) if is_xml else left
+        most = MAX_STORY_BYTES if STORIES.fullmatch(name) else MAX_PART_BYTES
+        bound = min(left, xml_left, most) if is_xml else left
         with archive.open(member) as stream:
             data = stream.read(bound + 1)
         if len(data) > bound:
             raise Unfit(
-                f"It unpacks to too much: a layout has at most {MAX_UNPACKED_BYTES >> 20} MiB, of which "
-                f"{MAX_XML_BYTES >> 20} MiB may be text and formatting, {MAX_PART_BYTES >> 20} MiB in one part."
+                f"It unpacks to too much in {name[:60]}: a layout has at most {MAX_UNPACKED_BYTES >> 20} MiB, of which "
+                f"{MAX_XML_BYTES >> 20} MiB may be formatting, and {MAX_STORY_BYTES >> 10} KiB the text itself."
             )
         left -= len(data)
         xml_left -= len(data) if is_xml else 0

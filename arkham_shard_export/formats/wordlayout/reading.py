@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from arkham_shard_export.formats.wordlayout.fields import BLOCKS
-from arkham_shard_export.formats.wordlayout.opening import tree_of
+from arkham_shard_export.formats.wordlayout.opening import STORIES, tree_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-STORIES = re.compile(r"word/(?:document|header\d*|footer\d*|footnotes|endnotes)\.xml")
-"""Parts whose text a layout may have fields in."""
 MARK = "arkham-export"
 """The processing instruction that stands for a block; no layout has any of its own."""
 NAMESPACES = {
