@@ -69,6 +69,8 @@ class Document:
     options: Mapping[str, Any]
     sections: Sequence[Section]
     include_metadata: bool = True
+    layout: bytes = b""
+    """The Word file that the option `layout` means."""
 
 
 Encode = Callable[[Batch], bytes]

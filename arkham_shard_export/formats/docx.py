@@ -13,14 +13,15 @@ from typing import ClassVar
 from arkham_shard_export.archive import Archive
 from arkham_shard_export.formats.account import moment_text
 from arkham_shard_export.formats.base import Document, FormatSpec
+from arkham_shard_export.formats.laidout import FIRST_IN_LAYOUT, LaidOut
 from arkham_shard_export.formats.report.builder import Report
 from arkham_shard_export.formats.wordprocessing.contents import contents
 from arkham_shard_export.formats.wordprocessing.elements import Elements
-from arkham_shard_export.formats.wordprocessing.front import title_page
-from arkham_shard_export.formats.wordprocessing.package import Package, Properties
+from arkham_shard_export.formats.wordprocessing.front import notes, title_page
+from arkham_shard_export.formats.wordprocessing.package import Package, Properties, core_part
 from arkham_shard_export.formats.wordprocessing.page import page_on
 from arkham_shard_export.formats.wordprocessing.runs import Runs
-from arkham_shard_export.formats.wordprocessing.stretch import Stretch, numbered
+from arkham_shard_export.formats.wordprocessing.stretch import Stretch, no_numbers, numbered
 from arkham_shard_export.ports import Sink
 from arkham_shard_export.presentation.reports import PARTS
 from arkham_shard_export.records import Adjustments, Batch, Section
@@ -37,7 +38,7 @@ class DocxWriter:
         laid_out=True,
         compressed=True,
         report=True,
-        options=("date_format", "report"),
+        options=("date_format", "report", "layout"),
         front=PARTS,
         max_records=100_000,
         cannot_carry=(
@@ -56,10 +57,15 @@ class DocxWriter:
         self._document = document
         self._sink = sink
         self._report = Report(document, adjustments)
-        self._page = page_on(self._report.front.sheet, self._report.wide)
+        self._layout = LaidOut(document) if document.layout else None
+        self._page = (
+            self._layout.page if self._layout else page_on(self._report.front.sheet, self._report.wide)
+        )
         self._runs = Runs(adjustments)
-        self._elements = Elements(self._runs, self._page)
-        self._records = self._stretch()
+        # What a layout has is numbered from 1 on.
+        self._first = FIRST_IN_LAYOUT if self._layout else 1
+        self._elements = Elements(self._runs, self._page, self._first)
+        self._records = self._stretch(self._first)
 
     def begin_section(self, section: Section) -> None:
         self._section = section
@@ -77,6 +83,9 @@ class DocxWriter:
         overview = self._stretch(first_bookmark=self._records.entries.next)
         overview.add(self._report.overview())
         title = self._report.title_page(self.written)
+        if self._layout is not None:
+            self._end_in_layout(self._layout, overview)
+            return
         stretches = (overview, self._records)
         listed = stretches if self._report.front.contents else ()
         document = chain(
@@ -89,6 +98,28 @@ class DocxWriter:
         Package(archive, self._page, title.logo).write(
             self._properties(title.subtitle), self._state(), document
         )
+        archive.close()
+
+    def _end_in_layout(self, layout: LaidOut, overview: Stretch) -> None:
+        page = self._report.title_page(self.written)
+        core = core_part(self._properties(page.subtitle)).encode()
+        filled = layout.filled(page, self._report.subject, self.written, core)
+        numbers = no_numbers()
+        stretches = {"overview": overview, "records": self._records}
+        blocks = {name: numbered(each.chunks(), numbers) for name, each in stretches.items()}
+        if not layout.has_notes:
+            blocks["overview"] = chain([notes(page, self._runs).encode()], blocks["overview"])
+        listed = [stretches[name].entries for name in filled.blocks if name in stretches]
+        blocks["contents"] = contents(
+            self._report.contents_depth, listed if self._report.front.contents else ()
+        )
+        archive = Archive(self._sink, fast=True)
+        self._open.callback(archive.abandon)
+        for name, data in filled.parts.items():
+            archive.open(name, zip64=False).write(data)
+        member = archive.open("word/document.xml", zip64=False)
+        for piece in filled.document(blocks):
+            member.write(piece)
         archive.close()
 
     def close(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import available
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, TargetInfo
@@ -30,6 +31,8 @@ from arkham_shard_export.sources.dialects import Catalog, Dialect, catalog_of
 from arkham_shard_export.targets import TARGETS
 
 CATALOG_SECONDS = 10.0
+Layouts = Callable[[str, str | None], Awaitable[bytes | None]]
+"""Gives the Word file that a tenant keeps under an id, which never has another; None where there is none."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,15 @@ log = logging.getLogger(__name__)
 class Inventory:
     """Answers without changing anything; what reads records does so in a thread."""
 
-    def __init__(self, database: Database, dialect: Dialect, sources: Sources, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dialect: Dialect,
+        sources: Sources,
+        clock: Clock,
+        layouts: Layouts | None = None,
+    ) -> None:
+        self._layouts = layouts
         self._database = database
         self._dialect = dialect
         self._sources = sources
@@ -123,9 +134,19 @@ class Inventory:
         # A logo is decoded and encoded again.
         request = await asyncio.to_thread(check) if _option(options, "report") else check()
         request = replace(request, source=source)
+        if request.options.layout is not None:
+            request = replace(request, layout=await self._layout(request.options.layout, tenant_id))
         if counted and request.spec.max_records is not None:
             await asyncio.to_thread(self._check_size, request, chosen)
         return request, chosen
+
+    async def _layout(self, layout_id: str, tenant_id: str | None) -> bytes:
+        """The Word file of this id, if the tenant has it."""
+        found = None if self._layouts is None else await self._layouts(layout_id, tenant_id)
+        if found is None:
+            message = f"There is no layout {layout_id[:60]!r} here."
+            raise InvalidRequest([FieldProblem("options.layout", layout_id, message)])
+        return found
 
     def _check_size(self, request: ExportRequest, target: Target) -> None:
         opened = self._sources.open(request, target, Adjustments(), annexes=False, exact=False)

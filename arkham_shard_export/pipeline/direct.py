@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
+from arkham_shard_export.formats.wordlayout import check_layout
 from arkham_shard_export.models import PartRequest, TargetInfo
 from arkham_shard_export.pipeline.batch import export_batch
 from arkham_shard_export.pipeline.catalogs import TargetCatalogs
@@ -37,9 +38,19 @@ def export_directly(
     clock: Clock = system_clock,
     processes: int = 1,
     progress: Progress = lambda _phase, _done, _expected: None,
+    layout: bytes = b"",
 ) -> Outcome:
-    """Check the request and write the export to `sink`; after an error, what the sink has must not be used."""
+    """Check the request and write the export to `sink`; after an error, what the sink has must not be used.
+
+    `layout` is the Word file that the option of this name, whatever it says, means.
+    """
     request, chosen = _checked(format, target, filters, options, location, clock)
+    if request.options.layout is not None:
+        if not layout:
+            message = "Without a host there are no layouts to choose from."
+            raise InvalidRequest([FieldProblem("options.layout", request.options.layout, message)])
+        check_layout(layout, "options.layout")
+        request = replace(request, layout=layout)
     adjustments = Adjustments()
     with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
         return export(request, source, sink, exported_at=clock(), adjustments=adjustments, progress=progress)

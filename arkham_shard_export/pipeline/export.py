@@ -162,6 +162,7 @@ def document_of(
         options={name: value for name, value in asdict(request.options).items() if _is_told(name, value)},
         sections=sections,
         include_metadata=request.options.include_metadata,
+        layout=request.layout,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from arkham_shard_export.errors import FieldProblem
 from arkham_shard_export.formats.base import FormatSpec
 from arkham_shard_export.formats.grid import GRID_PARTS
+from arkham_shard_export.formats.wordlayout import missing_library
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.extents import extent_of
@@ -71,6 +72,14 @@ def mispresented(
             if value is not None and part not in spec.front:
                 message = f"options.report.{part} does not apply to {spec.name}."
                 problems.append(FieldProblem(f"options.report.{part}", None, message, spec.front))
+        if options.layout is not None:
+            for part in ("logo", "paper"):
+                if options.report.get(part) is not None:
+                    message = f"options.report.{part} does not apply with a layout, which has its own."
+                    problems.append(FieldProblem(f"options.report.{part}", None, message))
+    if options.layout is not None and "layout" in spec.options and (remedy := missing_library()) is not None:
+        message = f"Option layout needs a library that is not installed here: {remedy}."
+        problems.append(FieldProblem("options.layout", options.layout, message))
     if options.columns is not None:
         problems += _columns_problems(target, spec, options, database)
     return problems

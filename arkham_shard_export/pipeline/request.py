@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,8 @@ class ExportRequest:
     tenant_id: str | None = None
     source: str | None = None
     date_range: DateRange | None = None
+    layout: bytes = field(default=b"", repr=False)
+    """The Word file that the option `layout` means, once it has been found."""
 
     @property
     def spec(self) -> FormatSpec:
@@ -238,10 +240,10 @@ def _options(options: object, problems: list[FieldProblem]) -> ExportOptions:
     names = tuple(each.name for each in fields(ExportOptions))
     checked: dict[str, Any] = {}
     for name, value in options.items():
-        field = f"options.{name}"
+        path = f"options.{name}"
         if name not in names:
-            problems.append(FieldProblem(field, value, f"Unknown option {shown(name)}.", names))
-        elif found := _option_problems(name, field, value):
+            problems.append(FieldProblem(path, value, f"Unknown option {shown(name)}.", names))
+        elif found := _option_problems(name, path, value):
             problems += found
         else:
             checked[name] = value

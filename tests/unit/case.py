@@ -37,9 +37,21 @@ class Case:
     def export(
         self, format: str, target: str, filters: dict[str, Any] | None = None, **options: Any
     ) -> bytes:
+        return self.laid_out(b"", format, target, filters, **options)
+
+    def laid_out(
+        self, file: bytes, /, format: str, target: str, filters: dict[str, Any] | None = None, **options: Any
+    ) -> bytes:
         stream = io.BytesIO()
         self.last = export_directly(
-            format, target, filters or {}, options, self.location, StreamSink(stream), fixed_clock
+            format,
+            target,
+            filters or {},
+            options,
+            self.location,
+            StreamSink(stream),
+            fixed_clock,
+            layout=file,
         )
         return stream.getvalue()
 

@@ -45,6 +45,7 @@ class Report:
         expected = sum(each.expected or 0 for each in document.sections if each.counted)
         self._step = _range_step(expected)
         self.contents_depth = 2 if self._step else 3
+        self.subject = self._layout.title
         self.title = self.front.title or self._layout.title
         self.wide = self._layout.wide
 

@@ -27,10 +27,10 @@ _NO_LINE = "<a:ln><a:noFill/></a:ln>"
 class Drawings:
     """Sets figures; one that is larger than the page is made smaller as a whole, its letters too."""
 
-    def __init__(self, runs: Runs, page: Page) -> None:
+    def __init__(self, runs: Runs, page: Page, first: int = 1) -> None:
         self._runs = runs
         self._page = page
-        self._ids = 0
+        self._ids = first - 1
 
     def __call__(self, figure: Figure) -> str:
         """One run. Programs that know no such drawings show its alternative text."""

@@ -37,11 +37,11 @@ _EN_SPACE = "\u2002"
 class Elements:
     """Calling it with a block gives its XML, a table row by row; headings are entered in the contents."""
 
-    def __init__(self, runs: Runs, page: Page) -> None:
+    def __init__(self, runs: Runs, page: Page, first_drawing: int = 1) -> None:
         self._runs = runs
         # What stands twice is counted once.
         self._repeating = Runs(Adjustments())
-        self._drawing = Drawings(runs, page)
+        self._drawing = Drawings(runs, page, first_drawing)
         self._tables = Tables(runs, page)
         self._labels: dict[str, str] = {}
 

@@ -38,6 +38,14 @@ def title_page(page: TitlePage, runs: Runs, paper: Page) -> str:
     return "".join(parts)
 
 
+def notes(page: TitlePage, runs: Runs) -> str:
+    """What is not in the file, where no title page says it."""
+    if not page.notes:
+        return ""
+    heading = paragraph("NotesHeading", runs(NOTES_TITLE))
+    return heading + "".join(paragraph("BodyText", runs(f"– {note}"), text=note) for note in page.notes)
+
+
 def header(title: str, note: str, runs: Runs) -> str:
     """The paragraph of the header: the title on the left, the note on the right."""
     return paragraph("Header", f"{runs(shortened(title, HEADER_LENGTH))}<w:r><w:tab/></w:r>{runs(note)}")

@@ -67,7 +67,7 @@ class Package:
         targets = {**{name: kind for name, (_, kind) in _PROPERTIES.items()}}
         targets["word/document.xml"] = f"{_OFFICE}/relationships/officeDocument"
         self._part("_rels/.rels", _relationships(targets))
-        self._part("docProps/core.xml", _core(properties))
+        self._part("docProps/core.xml", core_part(properties))
         self._part("docProps/app.xml", _app())
         self._part("word/_rels/document.xml.rels", _relationships(_document_targets(self._logo)))
         if self._logo is not None:
@@ -127,7 +127,7 @@ def _relationships(targets: dict[str, str]) -> str:
     return f'{_DECLARATION}<Relationships xmlns="{_PACKAGE}/relationships">{each}</Relationships>'
 
 
-def _core(properties: Properties) -> str:
+def core_part(properties: Properties) -> str:
     xml = XmlText(Adjustments())
     moment = properties.moment
     times = "".join(

@@ -56,9 +56,13 @@ class Stretch:
             )
 
 
-def numbered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Tables and figures numbered in the order in which they stand in the document."""
-    numbers = {TABLE_NUMBER.encode(): 0, FIGURE_NUMBER.encode(): 0}
+def no_numbers() -> dict[bytes, int]:
+    return {TABLE_NUMBER.encode(): 0, FIGURE_NUMBER.encode(): 0}
+
+
+def numbered(pieces: Iterable[bytes], numbers: dict[bytes, int] | None = None) -> Iterator[bytes]:
+    """Tables and figures numbered in the order in which they stand in the document, after those of `numbers`."""
+    numbers = no_numbers() if numbers is None else numbers
     for piece in pieces:
         for mark in numbers:
             if mark in piece:
