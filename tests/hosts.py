@@ -29,6 +29,12 @@ from tests.tools import seeded_records
 END_SECONDS = max(60.0, seeded_records(default=0) / 20)
 
 
+def asked_at(path: str) -> dict[str, Any]:
+    """A small body that the route with this path takes."""
+    single = {"target": "claims", "format": "json"}
+    return {"parts": [single, {"target": "graph", "format": "csv"}]} if path == "/jobs/batch" else single
+
+
 @dataclass
 class RunningHost:
     """A host that serves HTTP on loopback. `query` reads its database by another way than the product does."""
@@ -73,6 +79,13 @@ class RunningHost:
     ) -> httpx.Response:
         return self.client.post(
             "/api/export/jobs", json={"target": target, "format": format, **body}, headers=headers
+        )
+
+    def batch(
+        self, *parts: dict[str, Any], headers: dict[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
+        return self.client.post(
+            "/api/export/jobs/batch", json={"parts": list(parts), **body}, headers=headers
         )
 
     def wait(self, job_id: str, headers: dict[str, str] | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from arkham_shard_export import __version__
-from arkham_shard_export.cli import jobs, processes, records
+from arkham_shard_export.cli import batch, jobs, processes, records
 from arkham_shard_export.cli.common import EXIT_FAILED, EXIT_USAGE, CommandFailed, WrongUsage
 from arkham_shard_export.errors import ExportError
 from arkham_shard_export.standalone.errors import HostNotStarted
@@ -20,6 +20,8 @@ EXAMPLES = """examples:
       a host with a demo case, at http://127.0.0.1:8100/export
   arkham-export export claims --format csv --filter status=disputed -o disputed.csv
       one export straight from the database, without a server
+  arkham-export batch --part 'documents json' --part 'claims csv status=disputed' -o case.zip
+      several exports of one state of the database in one file
   arkham-export worker --database-url postgresql://… --concurrency 4
       one more process that runs the jobs of the hosts on this database
   arkham-export jobs list --status failed
@@ -64,6 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"arkham-export {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for module in (processes, jobs, records):
+    for module in (processes, jobs, records, batch):
         module.add_commands(commands)
     return parser

@@ -82,29 +82,16 @@ def _seed(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     """Write one export straight from the database: the same records, checks and files as a job's."""
-    check_url(options.database_url)
-    location: Location
-    if options.database_url:
-        location = PostgresLocation(options.database_url)
-    else:
-        main_file, attached = sqlite_paths(options.data.resolve())
-        if not main_file.exists():
-            raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
-        location = SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
     write = partial(
         export_directly,
         options.format,
         options.target,
-        _pairs(options.filter, "--filter"),
-        _pairs(options.option, "--option"),
-        location,
+        pairs(options.filter, "--filter"),
+        pairs(options.option, "--option"),
+        location_of(options),
         processes=Settings.from_environment().processes,
     )
-    if options.output == "-":
-        outcome = write(StreamSink(sys.stdout.buffer))
-        sys.stdout.buffer.flush()
-    else:
-        outcome = _export_to_path(write, Path(options.output))
+    outcome = write_out(write, options.output)
     account = outcome.completeness
     print(
         f"{outcome.record_count} of {account['expected']} records written, {account['skipped']} skipped.",
@@ -121,6 +108,26 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def location_of(options: argparse.Namespace) -> Location:
+    """Where the records lie; CommandFailed where there is nothing."""
+    check_url(options.database_url)
+    if options.database_url:
+        return PostgresLocation(options.database_url)
+    main_file, attached = sqlite_paths(options.data.resolve())
+    if not main_file.exists():
+        raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
+    return SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
+
+
+def write_out(write: Callable[[Sink], Outcome], output: str) -> Outcome:
+    """Write to the file of this name, or to standard output for `-`."""
+    if output != "-":
+        return _export_to_path(write, Path(output))
+    outcome = write(StreamSink(sys.stdout.buffer))
+    sys.stdout.buffer.flush()
+    return outcome
+
+
 def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
     """A file appears whole or not at all; anything else that is there already (a pipe, a device) is written to."""
     output = output.resolve()
@@ -135,9 +142,9 @@ def _export_to_path(write: Callable[[Sink], Outcome], output: Path) -> Outcome:
     return outcome
 
 
-def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
+def pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
     """`name=value` words; a value that is JSON (true, 10, null, a list) is read as such."""
-    pairs: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for word in words:
         name, separator, text = word.partition("=")
         if not separator:
@@ -146,5 +153,5 @@ def _pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
         if flag == "--option" or text.startswith("["):
             with contextlib.suppress(ValueError):
                 value = json.loads(text)
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found

@@ -18,7 +18,7 @@ from arkham_shard_export.api.answers import EXAMPLES
 from arkham_shard_export.api.routes import ALWAYS, PREFIX, ROUTES
 from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.models import ExportJob
-from tests.hosts import RunningHost
+from tests.hosts import RunningHost, asked_at
 
 CASES = int(os.environ.get("ARKHAM_TEST_CASES", "100"))
 """Of each operation, phase and kind of data; 20,000 in all with some 1,500."""
@@ -68,14 +68,18 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
-        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
+        "count_jobs", "list_jobs", "create_job", "create_batch", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
         "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics",
     }  # fmt: skip
 
 
 def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
     schemas = description(host)["components"]["schemas"]
-    for name, path, status in (("NewJobBody", "/jobs", 201), ("PreviewBody", "/preview", 200)):
+    for name, path, status in (
+        ("NewJobBody", "/jobs", 201),
+        ("NewBatchBody", "/jobs/batch", 201),
+        ("PreviewBody", "/preview", 200),
+    ):
         assert schemas[name]["examples"]
         for example in schemas[name]["examples"]:
             assert host.client.post(PREFIX + path, json=example).status_code == status, example
@@ -83,14 +87,15 @@ def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
 
 def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> None:
     job, _ = host.export("claims", "json", options={"max_records": 3})
-    asked = {"json": {"target": "claims", "format": "json"}}
     for each in ROUTES:
         if (example := EXAMPLES.get(each.name)) is None:
             continue
         path = PREFIX + each.path.replace("{job_id}", job["id"])
-        answer = host.client.request(each.method, path, **(asked if each.method == "POST" else {})).json()
+        answer = host.client.request(
+            each.method, path, json=asked_at(each.path) if each.method == "POST" else None
+        ).json()
         assert fields(answer) >= fields(example), each.name
-        if each.name in ("get_job", "list_jobs", "create_job", "count_jobs"):
+        if each.name in ("get_job", "list_jobs", "create_job", "create_batch", "count_jobs"):
             assert fields(answer) - {"checks"} == fields(example), each.name
     assert fields(job_fields(ExportJob("1", "json", "claims"))) == fields(EXAMPLES["get_job"])
 
