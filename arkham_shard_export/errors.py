@@ -35,7 +35,7 @@ ExportError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -223,10 +223,11 @@ class FormatExceeded(StoreFailed):
 
 
 class PartFailed(ExportError):
-    """A part of a batch failed, and the whole batch with it; `numbers` are those of all that failed, from 1 on."""
+    """A part of a batch failed, and the whole batch with it; `reasons` are those of all that failed, by their numbers
+    from 1 on."""
 
-    def __init__(self, reason: str, numbers: Sequence[int], passing: bool = False) -> None:
-        self.numbers = tuple(numbers)
+    def __init__(self, reason: str, reasons: Mapping[int, str], passing: bool = False) -> None:
+        self.reasons = dict(reasons)
         self.passing = passing
         super().__init__(reason)
 

@@ -75,6 +75,13 @@ class RunningHost:
             "/api/export/jobs", json={"target": target, "format": format, **body}, headers=headers
         )
 
+    def batch(
+        self, *parts: dict[str, Any], headers: dict[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
+        return self.client.post(
+            "/api/export/jobs/batch", json={"parts": list(parts), **body}, headers=headers
+        )
+
     def wait(self, job_id: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """The job once it has ended."""
         deadline = time.monotonic() + END_SECONDS

@@ -28,6 +28,8 @@ from arkham_shard_export.api.ui import add_page
 from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
 from arkham_shard_export.settings import Settings
 
+_NAMED_LIKE_A_JOB = ("/jobs/batch",)
+"""Paths at which no job is to be looked for."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _JSON = ("application/json", "+json")
 
@@ -88,6 +90,11 @@ def create_router(in_schema: bool = True) -> APIRouter:
     common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
     route_class = type("ExportRoute", (ExportRoute,), common)
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
+    known: list[APIRoute] = []
+
+    async def answer_unknown(request: Request) -> Response:
+        return _unknown(request, known)
+
     for each in ROUTES:
         router.add_api_route(
             each.path,
@@ -100,12 +107,13 @@ def create_router(in_schema: bool = True) -> APIRouter:
             operation_id=f"export_{each.name}",
             responses=each.documented(),
         )
+        if each.path in _NAMED_LIKE_A_JOB:
+            others = [method for method in METHODS if method != each.method]
+            router.add_api_route(each.path, answer_unknown, methods=others, include_in_schema=False)
     add_page(router)
-    known = [each for each in router.routes if isinstance(each, APIRoute)]
-
-    async def answer_unknown(request: Request) -> Response:
-        return _unknown(request, known)
-
+    known += [
+        each for each in router.routes if isinstance(each, APIRoute) and each.endpoint is not answer_unknown
+    ]
     for path in ("", "/{rest:path}"):
         router.add_api_route(path, answer_unknown, methods=[*METHODS], include_in_schema=False)
     return router
@@ -114,7 +122,9 @@ def create_router(in_schema: bool = True) -> APIRouter:
 def _unknown(request: Request, known: list[APIRoute]) -> Response:
     """What no route takes: with another method it might."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    allowed = sorted({name for each in known if each.path_regex.match(path) for name in each.methods or ()})
+    named = [each for each in known if each.path == path]
+    matching = named or [each for each in known if each.path_regex.match(path)]
+    allowed = sorted({name for each in matching for name in each.methods or ()})
     if not allowed:
         return error_response(
             404, "There is nothing here. /api/export/jobs, /formats and /targets are places to start."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -121,13 +121,22 @@ def template(ask: Ask, patience_seconds: float) -> Operation[ExportTemplate]:
     return decode(answer.body, ExportTemplate)
 
 
+def batch_body(
+    parts: Sequence[Mapping[str, Any]], continue_on_error: bool, retention_hours: float | None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"parts": [dict(each) for each in parts], "continue_on_error": continue_on_error}
+    return body if retention_hours is None else {**body, "retention_hours": retention_hours}
+
+
 def create(
     body: dict[str, Any], key: str | None, wait_seconds: float, patience_seconds: float
 ) -> Operation[Job]:
+    """`body` is that of a job or, with parts, that of a batch."""
     headers = {"Idempotency-Key": key or str(uuid4())}
     if wait_seconds:
         headers["Prefer"] = f"wait={int(wait_seconds)}"
-    ask = Ask("POST", f"{PREFIX}/jobs", json=body, headers=headers, timeout_seconds=wait_seconds + 30)
+    path = f"{PREFIX}/jobs/batch" if "parts" in body else f"{PREFIX}/jobs"
+    ask = Ask("POST", path, json=body, headers=headers, timeout_seconds=wait_seconds + 30)
     answer = yield from asked(ask, patience_seconds)
     return decode(answer.body, Job)
 

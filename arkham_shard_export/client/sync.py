@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -75,6 +75,22 @@ class ExportClient:
         What is given overrides the template.
         """
         body = operations.job_body(target, format, filters, options, retention_hours, template)
+        return self._run(operations.create(body, key, wait_seconds, self._patience))
+
+    def create_batch(
+        self,
+        parts: Sequence[Mapping[str, Any]],
+        *,
+        continue_on_error: bool = False,
+        retention_hours: float | None = None,
+        key: str | None = None,
+        wait_seconds: float = 0,
+    ) -> Job:
+        """As `create`, several exports of one state of the data in one file.
+
+        A part has `target` and `format`, and may have `filters`, `options` and a `name`.
+        """
+        body = operations.batch_body(parts, continue_on_error, retention_hours)
         return self._run(operations.create(body, key, wait_seconds, self._patience))
 
     def get(self, job_id: str) -> Job:

@@ -150,7 +150,7 @@ class _Run:
     def write(self) -> Outcome:
         results = [self._result(place) for place in range(len(self._batch.parts))]
         if len(self._reasons) == len(results):
-            raise PartFailed(self._all_failed(), [each.number for each in results])
+            raise PartFailed(self._all_failed(), {each.number: each.error for each in results})
         self._check()
         self._progress("finishing", self._parts)
         outcome = outcome_of(results, self._bundle.file_extension, "\n".join(self._traces))
@@ -223,11 +223,11 @@ class _Run:
         except Exception as error:
             if not _is_of_the_part(error, self._last_try):
                 raise
-            reason = self._told(place, sentence_of(error))
+            reason = sentence_of(error)
             if not self._batch.continue_on_error:
                 passing = isinstance(error, ExportError) and error.passing
-                raise PartFailed(reason, [place + 1], passing) from error
-            self._reasons[place] = sentence_of(error)
+                raise PartFailed(self._told(place, reason), {place + 1: reason}, passing) from error
+            self._reasons[place] = reason
             if not isinstance(error, ExportError):
                 self._traces.append("".join(traceback.format_exception(error)))
         self._parts[place].status = FAILED

@@ -68,7 +68,7 @@ def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: Runn
 
 def test_the_operations_that_clients_have_are_still_there() -> None:
     assert {each.name for each in ROUTES} >= {
-        "count_jobs", "list_jobs", "create_job", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
+        "count_jobs", "list_jobs", "create_job", "create_batch", "get_job", "cancel_job", "follow_job", "create_link", "download_file", "head_file",
         "list_formats", "list_targets", "preview", "get_statistics", "get_health", "get_metrics", "list_templates", "create_template",
         "preview_template", "get_template", "replace_template", "delete_template", "list_template_versions", "get_template_version",
         "list_schedules", "create_schedule", "preview_schedule", "get_schedule", "change_schedule", "delete_schedule",
@@ -80,6 +80,7 @@ def test_examples_of_requests_are_accepted(host: RunningHost) -> None:
     schemas = description(host)["components"]["schemas"]
     for name, path, status in (
         ("NewJobBody", "/jobs", 201),
+        ("NewBatchBody", "/jobs/batch", 201),
         ("PreviewBody", "/preview", 200),
         ("TemplateBody", "/templates", 201),
         ("TemplatePreviewBody", "/templates/preview", 200),
@@ -122,7 +123,7 @@ def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> 
         body = {"json": bodies.get(each.name, request)} if 415 in each.refusals else {}
         answer = host.client.request(each.method, path, **body).json()
         assert fields(answer) >= fields(example), each.name
-        exact = each.name in ("get_job", "list_jobs", "create_job", "count_jobs")
+        exact = each.name in ("get_job", "list_jobs", "create_job", "create_batch", "count_jobs")
         if exact or "schedule" in each.name or "template" in each.name:
             assert fields(answer) - {"checks"} == fields(example), each.name
     for name in ("As in the example", "An example"):

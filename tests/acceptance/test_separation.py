@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -145,6 +147,19 @@ def check_new(scene: Scene, person: Person) -> None:
         assert scene.ask(person, "POST", "/jobs", json={**body, **more}).status_code == 422
     theirs = {"X-Created-By": "root", "X-Forwarded-User": "root"}
     assert scene.host.client.get(f"{PREFIX}/stats", headers={**person.headers, **theirs}).status_code == 200
+
+
+def check_new_batch(scene: Scene, person: Person) -> None:
+    """Nor a batch, in whichever of its parts."""
+    claims: dict[str, Any] = {"format": "json", "target": "claims"}
+    for more in (
+        {"created_by": "root"},
+        {"tenant_id": person.elsewhere},
+        {"parts": [claims, {**claims, "tenant_id": person.elsewhere}]},
+        {"parts": [claims, {**claims, "filters": {"tenant_id": person.elsewhere}}]},
+    ):
+        answer = scene.ask(person, "POST", "/jobs/batch", json={"parts": [claims], **more})
+        assert answer.status_code == 422
 
 
 def check_formats(scene: Scene, person: Person) -> None:
@@ -302,6 +317,7 @@ CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("GET", "/count"): check_count,
     ("GET", "/jobs"): check_list,
     ("POST", "/jobs"): check_new,
+    ("POST", "/jobs/batch"): check_new_batch,
     ("GET", "/jobs/{job_id}"): check_job("GET", "", 200),
     ("DELETE", "/jobs/{job_id}"): check_job("DELETE", "", 204),
     ("GET", "/jobs/{job_id}/download"): check_job("GET", "/download", 200),
@@ -392,6 +408,31 @@ def test_an_export_that_runs_beside_another_tenants_holds_nothing_of_it(scene: S
         text = scene.host.client.get(f"{PREFIX}/jobs/{job_id}/download", headers=owner.headers).text
         assert len(json.loads(text)["records"]) == scene.records[owner.tenant]["claims"]
         assert MARKS[owner.elsewhere] not in text
+
+
+def test_a_batch_holds_nothing_of_another_tenant_and_is_seen_by_nobody_else(shared: RunningHost) -> None:
+    parts = [{"target": name, "format": "json"} for name in TARGETS]
+    posted = [(person, shared.batch(*parts, headers=person.headers)) for person in PEOPLE]
+    made = {answer.json()["id"]: person for person, answer in posted}
+    for job_id, owner in made.items():
+        job = shared.wait(job_id, owner.headers)
+        assert (job["status"], job["created_by"]) == ("completed", owner.user), job
+        path = f"{PREFIX}/jobs/{job_id}"
+        with zipfile.ZipFile(
+            io.BytesIO(shared.client.get(f"{path}/download", headers=owner.headers).content)
+        ) as archive:
+            texts = [archive.read(name).decode() for name in archive.namelist()]
+        assert not any(MARKS[owner.elsewhere] in text for text in texts)
+        assert sum(MARKS[owner.tenant] in text for text in texts) >= len(TARGETS)
+        counted = [part["record_count"] for part in job["parts"]]
+        assert counted == [len(expected_ids(shared, name, owner.tenant)) for name in TARGETS]
+        for person in PEOPLE:
+            for suffix in ("", "/download", "/events"):
+                status = shared.client.get(path + suffix, headers=person.headers).status_code
+                assert (status == 404) == (not person.may_see(owner))
+    shared.query(
+        f"DELETE FROM arkham_export_jobs WHERE id IN ({', '.join('?' * len(made))}) RETURNING id", tuple(made)
+    )
 
 
 def test_a_user_is_of_their_own_tenant_where_the_host_puts_none_in_force(

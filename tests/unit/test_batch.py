@@ -387,7 +387,7 @@ OF_THE_WHOLE = [
 def test_a_part_that_fails_fails_the_batch_which_says_which(error: Exception) -> None:
     with pytest.raises(PartFailed, match=r"^Part 2 \(Graph as CSV\) failed: ") as failed:
         written(PARTS, [source(), failing(error), source()])
-    assert failed.value.numbers == (2,)
+    assert list(failed.value.reasons) == [2]
     assert failed.value.passing == isinstance(error, CrewFailed)
 
 
@@ -446,7 +446,7 @@ def test_a_batch_whose_parts_all_fail_fails_and_says_why() -> None:
     broken = [failing(SourceFailed(f"Broken {number}.")) for number in range(5)]
     with pytest.raises(PartFailed) as failed:
         written([part()] * 5, broken, goes_on=True)
-    assert failed.value.numbers == (1, 2, 3, 4, 5)
+    assert failed.value.reasons == {n + 1: f"Broken {n}." for n in range(5)}
     assert str(failed.value).startswith("Part 1 (Claims as JSON) failed: Broken 0. Part 2 ")
     assert str(failed.value).endswith("The same goes for 2 other parts.")
 

@@ -120,7 +120,7 @@ class Endings:
                 "error": answer.error,
                 "processing_time_ms": elapsed_ms,
                 "metadata": json_text(job.metadata),
-                **_parts(job, [{"part": number, "status": "failed"} for number in answer.parts]),
+                **_parts(job, _failures(answer)),
             },
         )
         if ended:
@@ -140,6 +140,11 @@ def _parts(job: ExportJob, accounts: Sequence[Mapping[str, Any]]) -> dict[str, A
     """What becomes of the columns that only a batch has."""
     text = ended_text(job, accounts)
     return {} if text is None else {"batch": text, "failed_parts": _failed(accounts)}
+
+
+def _failures(answer: Failed) -> list[dict[str, Any]]:
+    failed = ExportStatus.FAILED.value
+    return [{"part": number, "status": failed, "error": reason} for number, reason in answer.parts.items()]
 
 
 def _failed(accounts: Sequence[Mapping[str, Any]]) -> int:

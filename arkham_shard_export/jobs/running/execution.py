@@ -51,7 +51,7 @@ def execute(
             run.stem,
             clock=clock,
             progress=lambda phase, done, expected, size: telling.told(
-                phase, lambda: Progressed(phase, done, expected, size)
+                (phase,), lambda: Progressed(phase, done, expected, size)
             ),
             check=check,
         )
@@ -70,7 +70,7 @@ def execute_batch(
             # The parts go on changing, and telling may be the affair of another thread.
             return Progressed(phase, done, expected, size, tuple(map(copy, parts)))
 
-        telling.told(phase, progressed)
+        telling.told((phase, *(each.status for each in parts)), progressed)
 
     def from_location() -> Records:
         assert run.location is not None
@@ -92,14 +92,14 @@ def execute_batch(
 
 
 class _Telling:
-    """Tells at once of a new phase, and else no more often than anyone can read."""
+    """Tells at once where the phase is another, that of a part too, and else no more often than anyone can read."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._told = 0.0
-        self._phase = ""
+        self._phase: tuple[str, ...] = ()
 
-    def told(self, phase: str, progressed: Callable[[], Progressed]) -> None:
+    def told(self, phase: tuple[str, ...], progressed: Callable[[], Progressed]) -> None:
         now = time.monotonic()
         if phase != self._phase or now - self._told >= PROGRESS_SECONDS:
             self._told, self._phase = now, phase
@@ -112,7 +112,7 @@ def _answer(work: Callable[[], StoredExport]) -> Completed | Failed:
     except Cancelled:
         raise
     except PartFailed as error:
-        return Failed(str(error), traceback.format_exc(), error.passing, error.numbers)
+        return Failed(str(error), traceback.format_exc(), error.passing, error.reasons)
     except Exception as error:
         passing = isinstance(error, ExportError) and error.passing
         return Failed(sentence_of(error), traceback.format_exc(), passing)

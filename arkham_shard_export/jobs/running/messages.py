@@ -68,13 +68,13 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """`error` is for the user, `trace` only for the log; `passing`: another try may succeed; `parts` are the numbers of
-    those that failed, of a batch."""
+    """`error` is for the user, `trace` only for the log; `passing`: another try may succeed; `parts` of a batch are
+    those that failed, by their numbers, with the reasons."""
 
     error: str
     trace: str = ""
     passing: bool = False
-    parts: tuple[int, ...] = ()
+    parts: dict[int, str] = {}
 
 
 Answer = Progressed | Completed | Failed
