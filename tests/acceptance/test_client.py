@@ -19,6 +19,7 @@ from arkham_shard_export.client import (
     Job,
     JobFailed,
     Refused,
+    UnexpectedAnswer,
     Unreachable,
 )
 from arkham_shard_export.client.downloading import file_name
@@ -63,6 +64,47 @@ def test_what_is_wrong_is_told_with_its_fields(client: ExportClient) -> None:
     assert str(refused.value) == refused.value.detail
     with pytest.raises(Refused, match="no export job"):
         client.get("no-such-job")
+
+
+def test_whatever_an_id_is_made_of_it_leads_nowhere_else(client: ExportClient) -> None:
+    for each in ("../stats", "a/b", "?x=y", "%2e%2e"):
+        with pytest.raises(Refused) as refused:
+            client.get(each)
+        assert refused.value.status in (404, 422)
+        assert refused.value.name in ("job-not-found", "not-found", "invalid-request")
+
+
+def test_why_something_is_tried_again_is_told_by_both_clients() -> None:
+    told: list[str] = []
+    with (
+        ExportClient("http://127.0.0.1:1", patience_seconds=0.3, on_trouble=told.append) as client,
+        pytest.raises(Unreachable),
+    ):
+        client.formats()
+
+    async def asked() -> None:
+        async with AsyncExportClient(
+            "http://127.0.0.1:1", patience_seconds=0.3, on_trouble=told.append
+        ) as client:
+            await client.formats()
+
+    with pytest.raises(Unreachable):
+        asyncio.run(asked())
+    assert len(told) == 4
+    assert all("does not answer" in each for each in told)
+
+
+def test_what_is_no_export_host_is_told_from_one_that_refuses() -> None:
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/formats"):
+            return httpx.Response(200, text="<html>")
+        return httpx.Response(308, headers={"Location": "https://elsewhere.test"})
+
+    with ExportClient("http://x", transport=httpx.MockTransport(elsewhere)) as client:
+        with pytest.raises(UnexpectedAnswer, match="no export host"):
+            client.formats()
+        with pytest.raises(UnexpectedAnswer, match=r"https://elsewhere\.test"):
+            client.get("x")
 
 
 def test_progress_is_told_and_the_job_is_as_any_other_reader_sees_it(
