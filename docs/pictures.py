@@ -1,12 +1,11 @@
-"""Takes pictures of the page: `python docs/pictures.py URL DATA [FOLDER]`, for docs/pictures.sh.
+"""Takes pictures of the page, for docs/pictures.sh: `python docs/pictures.py URL DATA [FOLDER]`.
 
-URL is a standalone host that serves the folder DATA, with the demo case and nothing else. The three of the README go to
-docs/images; all of them, of each view, narrow and wide, light and dark, to FOLDER where it is given.
+URL is a standalone host of the folder DATA, with the demo case. The three of the README go to docs/images; each view, narrow
+and wide, light and dark, to FOLDER where one is given.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -54,7 +53,11 @@ def main(url: str, data: Path, folder: Path | None) -> None:
         client.get(f"/jobs/{running['id']}", headers={"Prefer": "wait=60"})
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for name, view, scheme in (("new", "new", "light"), ("job", "job", "dark"), ("history", "history", "light")):
+        for name, view, scheme in (
+            ("new", "new", "light"),
+            ("job", "job", "dark"),
+            ("history", "history", "light"),
+        ):
             save(IMAGES / f"{name}.png", picture(browser, url + views[view], 1280, 800, scheme))
         for path, *asked in every(views, folder):
             save(path, picture(browser, url + asked[0], *asked[1:]))
@@ -62,7 +65,9 @@ def main(url: str, data: Path, folder: Path | None) -> None:
 
 
 def export(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
-    job: dict[str, Any] = client.post("/jobs", json=body, headers={"Prefer": "wait=60"}).raise_for_status().json()
+    job: dict[str, Any] = (
+        client.post("/jobs", json=body, headers={"Prefer": "wait=60"}).raise_for_status().json()
+    )
     return job
 
 
@@ -73,7 +78,8 @@ def spread(data: Path, jobs: list[dict[str, Any]]) -> None:
         for number, job in enumerate(jobs):
             back = timedelta(days=min(DAYS - 1, abs(chance.gauss(0, 14))), minutes=chance.uniform(10, 600))
             times = [
-                (datetime.fromisoformat(job[name]) - back).isoformat() for name in ("created_at", "started_at", "completed_at")
+                (datetime.fromisoformat(job[name]) - back).isoformat()
+                for name in ("created_at", "started_at", "completed_at")
             ]
             status = "failed" if number % 13 == 5 else "cancelled" if number % 17 == 8 else "completed"
             error = "The disk of the export store is full." if status == "failed" else None
@@ -96,7 +102,10 @@ def every(views: dict[str, str], folder: Path | None) -> Iterator[tuple[Path, st
 
 def picture(browser: Browser, url: str, width: int, height: int, scheme: str) -> bytes:
     with browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", reduced_motion="reduce"
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        locale="en-GB",
+        reduced_motion="reduce",
     ) as context:
         page = context.new_page()
         page.goto(url)
@@ -106,13 +115,15 @@ def picture(browser: Browser, url: str, width: int, height: int, scheme: str) ->
 
 def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("() => !document.querySelector('[aria-busy], main [role=status]')")
+    page.wait_for_function("() => !document.querySelector('[aria-busy], .empty[role=status]')")
     page.wait_for_timeout(300)
 
 
 def save(path: Path, png: bytes) -> None:
     """With few colours, which a page of text does not need more of."""
-    Image.open(BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 if __name__ == "__main__":

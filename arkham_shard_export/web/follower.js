@@ -95,7 +95,7 @@ async function slot() {
       navigator.locks.request(`arkham-export-stream-${number}`, { ifAvailable: true }, (lock) => {
         if (!lock) return resolve(null);
         return new Promise((done) => resolve(done));
-      });
+      }).catch(() => resolve(null));
     });
     if (release) return release;
   }

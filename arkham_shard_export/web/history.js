@@ -4,6 +4,7 @@ import { bars, barsHeight, columns, figure } from "./charts.js";
 import { facts, fill, h } from "./dom.js";
 import { failed, nothing, waiting } from "./empty.js";
 import { address } from "./router.js";
+import { tab } from "./storage.js";
 import { bytes, count, records, some, stateWord, titled, took } from "./words.js";
 
 const SPANS = [7, 30, 90, 365];
@@ -13,11 +14,11 @@ const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short",
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
 export function historyView(_params, signal) {
-  const kept = Number(sessionStorage.getItem(KEY));
+  const kept = Number(tab.get(KEY));
   const days = SPANS.includes(kept) ? kept : 30;
   const holder = h("div", {}, waiting("Counting…"));
   const span = h("select", { onchange: () => {
-    sessionStorage.setItem(KEY, span.value);
+    tab.set(KEY, span.value);
     load(holder, Number(span.value), signal);
   } }, SPANS.map((each) => h("option", { value: each, selected: each === days }, each === 365 ? "The last year" : `The last ${each} days`)));
   const node = h("div", {}, h("header", { class: "head" }, h("h1", {}, "History"), h("form", { class: "filters" }, h("label", {}, h("span", {}, "Time"), span))), holder);

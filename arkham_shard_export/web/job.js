@@ -2,6 +2,7 @@
 import { accountNode, proofNode } from "./account.js";
 import { mainAction, otherActions } from "./actions.js";
 import { askPatiently, isQuiet } from "./api.js";
+import { now } from "./clock.js";
 import { courseNode } from "./course.js";
 import { facts, fill, focusOn, h, say } from "./dom.js";
 import { failed, nothing, waiting } from "./empty.js";
@@ -25,6 +26,7 @@ class JobPage {
     this.id = id;
     this.signal = signal;
     this.title = "Job";
+    this.quarter = 0;
     this.heading = h("h1", { tabindex: -1 }, "Export");
     this.body = h("div", {}, waiting("Asking for the job…"));
     this.node = h("article", { class: "one" }, h("p", { class: "way" }, h("a", { href: address("jobs", place) }, "← All jobs")), this.heading, this.body);
@@ -35,7 +37,6 @@ class JobPage {
     try {
       const job = await askPatiently(`/jobs/${encodeURIComponent(this.id)}`, { signal: this.signal });
       this.title = jobTitle(job);
-      document.title = `${this.title} · Export`;
       this.heading.textContent = this.title;
       this.show(job);
       if (isActive(job)) follow(job, (news) => this.show(news), this.signal);
@@ -50,32 +51,42 @@ class JobPage {
   /** Show it again when its file is not kept any longer. */
   expire(job) {
     if (!job.expires_at || isExpired(job)) return;
-    const left = new Date(job.expires_at) - Date.now();
+    const left = new Date(job.expires_at) - now();
     if (left > 2 ** 31 - 1) return;
     const timer = setTimeout(() => this.render(job), left + 500);
     this.signal.addEventListener("abort", () => clearTimeout(timer));
   }
 
   show(job) {
-    const state = `${job.status} ${job.started_at}`;
+    const before = this.status;
+    this.status = job.status;
     if (this.progress && isActive(job)) {
       this.progress.update(job);
-      if (job.status === this.status) return;
-      this.word.replaceChildren(...wordOf(job));
+      if (job.status !== before) fill(this.word, wordOf(job));
     } else {
       this.render(job);
     }
-    if (this.status && this.status !== job.status) say(`${this.title}: ${stateWord(job.status).toLowerCase()}.`);
-    if (!isActive(job) && this.status) this.expire(job);
-    this.status = job.status;
-    this.state = state;
+    if (before && before !== job.status) {
+      say(`${this.title}: ${stateWord(job.status).toLowerCase()}.`);
+      if (!isActive(job)) this.expire(job);
+    }
+    this.tellShare(isActive(job) ? (job.progress?.percent ?? null) : null);
+  }
+
+  /** In the title, for whoever looks at another tab, and read out at each quarter. */
+  tellShare(percent) {
+    const share = percent === null ? "" : `${Math.floor(percent)} % · `;
+    document.title = `${share}${this.title} · Export`;
+    const quarter = Math.floor((percent ?? 0) / 25);
+    if (quarter > this.quarter && quarter < 4) say(`${quarter * 25} %`);
+    this.quarter = quarter;
   }
 
   render(job) {
     const focused = this.body.contains(document.activeElement);
     this.progress = isActive(job) ? new Progress(job) : null;
     this.word = h("p", { class: "word standing" }, wordOf(job));
-    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), isActive(job) ? null : details(job));
+    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), details(job));
     // What had the focus is gone: it goes to what comes next.
     if (focused) (this.body.querySelector(".actions button.primary") ?? this.heading).focus();
   }
@@ -109,7 +120,7 @@ function notifyWish() {
 }
 
 function details(job) {
-  return h("div", { class: "details" }, job.status === "completed" ? accountNode(job) : null, askedNode(job), courseNode(job), job.status === "completed" ? proofNode(job) : null);
+  return h("div", { class: "details" }, job.status === "completed" ? accountNode(job) : null, askedNode(job), isActive(job) ? null : courseNode(job), job.status === "completed" ? proofNode(job) : null);
 }
 
 function askedNode(job) {

@@ -10,7 +10,7 @@ import { filterField, optionField } from "./fields.js";
 import { showOptions } from "./preferences.js";
 import { Preview } from "./preview.js";
 import { note } from "./router.js";
-import { count, some } from "./words.js";
+import { count, some, within } from "./words.js";
 
 export function newView(params, signal) {
   const node = h("div", {}, heading(), waiting("Counting the records…"));
@@ -112,7 +112,7 @@ class Maker {
     this.refuseFormats();
     const changed = Object.keys(choices.options()).length;
     this.changed.textContent = changed ? `${some(changed, "option")} changed` : "";
-    this.submit.textContent = `Export ${choices.info.name.toLowerCase().replace("ach", "ACH")} as ${choices.format.toUpperCase()}`;
+    this.submit.textContent = `Export ${within(choices.info.name)} as ${choices.format.toUpperCase()}`;
     this.preview.show(choices.request());
   }
 

@@ -15,9 +15,10 @@ export class Progress {
   }
 
   update({ status, progress }) {
+    this.bar.hidden = status === "pending";
     if (status === "pending") {
-      this.bar.removeAttribute("value");
-      this.where.textContent = "Waiting for a worker";
+      this.samples = [];
+      this.where.textContent = "for a free worker";
       this.pace.textContent = "";
       return;
     }

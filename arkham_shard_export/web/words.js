@@ -1,4 +1,6 @@
 // Numbers, sizes and times as people read them, in the browser's own language.
+import { now } from "./clock.js";
+
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -51,9 +53,9 @@ export const clock = (iso) => hour.format(new Date(iso));
 const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [86_400 * 14, "day", 86_400]];
 
 /** How long ago, or in what time; far away it is a date. */
-export function ago(iso, now = Date.now()) {
-  const seconds = (new Date(iso) - now) / 1000;
-  if (seconds > -5 && seconds <= 0) return "just now";
+export function ago(iso) {
+  const seconds = (new Date(iso) - now()) / 1000;
+  if (seconds > -5 && seconds < 2) return "just now";
   for (const [under, unit, size] of STEPS) {
     if (Math.abs(seconds) < under) return relative.format(Math.trunc(seconds / size), unit);
   }
@@ -65,6 +67,9 @@ export function titled(name) {
   const text = name.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** A name in the middle of a sentence; ACH stays ACH. */
+export const within = (name) => (/^[A-Z][a-z]/.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name);
 
 const STATES = { pending: "Waiting", processing: "Running", completed: "Complete", failed: "Failed", cancelled: "Cancelled", gone: "Removed" };
 

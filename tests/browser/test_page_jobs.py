@@ -63,7 +63,9 @@ def test_a_job_tells_what_was_asked_for_and_accounts_for_every_record(site: Site
     terms = page.locator(".sum b")
     expect(terms).to_have_text([str(account[each]) for each in ("expected", "written", "skipped")])
     assert account["skipped"] > 0
-    expect(page.get_by_role("region", name="Left out, and why")).to_contain_text(account["skips"][0]["reason"])
+    expect(page.get_by_role("region", name="Left out, and why")).to_contain_text(
+        account["skips"][0]["reason"]
+    )
     asked = page.locator("section", has=page.get_by_role("heading", name="Asked for"))
     for text in ("Claims", "CSV", "verified, disputed", "Max records", "5", "created_at"):
         expect(asked).to_contain_text(text)
@@ -89,7 +91,9 @@ def test_adjusted_values_and_earlier_attempts_are_told(site: Site, page: Page) -
     told = page.get_by_role("region", name="Written otherwise than they were")
     expect(told).to_contain_text("Formula guard")
     expect(told).to_contain_text("text would have been run")
-    expect(page.get_by_text("Attempt 1 came to nothing: The worker process ended with signal 9.")).to_be_visible()
+    expect(
+        page.get_by_text("Attempt 1 came to nothing: The worker process ended with signal 9.")
+    ).to_be_visible()
     expect(page.get_by_text("Attempt 1 began on host-a:12")).to_be_visible()
 
 
@@ -97,7 +101,9 @@ def test_a_job_is_downloaded_repeated_changed_and_its_link_copied(
     site: Site, context: BrowserContext, page: Page, tmp_path: Path
 ) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.origin)
-    job, file = site.host.export("timeline", "json", filters={"event_type": "deadline"}, options={"group_by": "day"})
+    job, file = site.host.export(
+        "timeline", "json", filters={"event_type": "deadline"}, options={"group_by": "day"}
+    )
     page.goto(site.at("jobs"))
     with page.expect_download() as arriving:
         row(page, job).get_by_role("button", name="Download").click()
@@ -160,7 +166,9 @@ def test_a_failed_job_says_why_and_what_to_do(site: Site, page: Page) -> None:
     expect(page.locator(".notice.bad")).to_contain_text("run it again")
 
 
-def test_a_job_that_is_not_there_and_an_unknown_state_are_told(site: Site, page: Page, watched: Watched) -> None:
+def test_a_job_that_is_not_there_and_an_unknown_state_are_told(
+    site: Site, page: Page, watched: Watched
+) -> None:
     watched.forgive(404, 422)
     page.goto(site.at("jobs", jobId="no-such-job"))
     expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()

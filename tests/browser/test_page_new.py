@@ -13,7 +13,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.conftest import Site, Watched
 from tests.tools import needed
 
-COUNT_CLICKS = "window.clicks = 0; addEventListener('click', (event) => { window.clicks += event.isTrusted; }, true);"
+COUNT_CLICKS = (
+    "window.clicks = 0; addEventListener('click', (event) => { window.clicks += event.isTrusted; }, true);"
+)
 
 
 def figure(page: Page, name: str) -> Any:
@@ -165,7 +167,9 @@ def test_what_is_wrong_is_shown_at_its_field(site: Site, page: Page, watched: Wa
     assert site.latest()["options"]["max_records"] == 7
 
 
-def test_the_last_choices_are_there_at_the_next_visit(site: Site, context: BrowserContext, page: Page) -> None:
+def test_the_last_choices_are_there_at_the_next_visit(
+    site: Site, context: BrowserContext, page: Page
+) -> None:
     page.goto(site.at())
     card(page, "Timeline").click()
     card(page, "Excel workbook").click()

