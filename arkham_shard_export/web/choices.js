@@ -11,8 +11,9 @@ export class Choices {
     this.byTarget = last.byTarget ?? {};
     this.matching = null;
     this.target = [target, last.target, firstFilled(targets)].find((name) => targets.some((each) => each.target === name));
-    this.format = [format, defaultFormat.get(), last.format, "csv", ...formats.map((each) => each.format)]
-      .find((name) => formats.some((each) => each.format === name && each.available));
+    this.format = [format, defaultFormat.get(), last.format, "csv", ...formats.map((each) => each.format)].find((name) =>
+      formats.some((each) => each.format === name && each.available),
+    );
   }
 
   get info() {

@@ -16,7 +16,18 @@ export function courseNode(job) {
     const past = new Date(job.expires_at) <= now();
     happened.push([job.expires_at, past ? "The file's time was over" : "The file will be removed"]);
   }
-  return h("section", {}, h("h2", {}, "Events"), h("ol", { class: "course" }, happened.filter(([when]) => when).map(([when, what]) => h("li", {}, h("time", { datetime: when }, instant(when)), h("span", {}, what)))));
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Events"),
+    h(
+      "ol",
+      { class: "course" },
+      happened
+        .filter(([when]) => when)
+        .map(([when, what]) => h("li", {}, h("time", { datetime: when }, instant(when)), h("span", {}, what))),
+    ),
+  );
 }
 
 const ended = (job) => (job.status === "failed" && job.error ? `Failed: ${job.error}` : stateWord(job.status));

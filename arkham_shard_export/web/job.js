@@ -29,7 +29,13 @@ class JobPage {
     this.quarter = 0;
     this.heading = h("h1", { tabindex: -1 }, "Export");
     this.body = h("div", {}, waiting("Asking for the job…"));
-    this.node = h("article", { class: "one" }, h("p", { class: "way" }, h("a", { href: address("jobs", place) }, "← All jobs")), this.heading, this.body);
+    this.node = h(
+      "article",
+      { class: "one" },
+      h("p", { class: "way" }, h("a", { href: address("jobs", place) }, "← All jobs")),
+      this.heading,
+      this.body,
+    );
     this.load();
   }
 
@@ -44,7 +50,16 @@ class JobPage {
     } catch (problem) {
       if (isQuiet(problem, this.signal)) return;
       const missing = problem.status === 404;
-      fill(this.body, missing ? nothing("There is no such job", "It was removed, or it is not yours to see.", h("a", { href: address("jobs") }, "Show all jobs")) : failed("The job cannot be shown", problem, () => this.load()));
+      fill(
+        this.body,
+        missing
+          ? nothing(
+              "There is no such job",
+              "It was removed, or it is not yours to see.",
+              h("a", { href: address("jobs") }, "Show all jobs"),
+            )
+          : failed("The job cannot be shown", problem, () => this.load()),
+      );
     }
   }
 
@@ -95,13 +110,27 @@ class JobPage {
 const wordOf = (job) => [sign(job.status), h("span", {}, stateWord(job.status))];
 
 function outcome(job) {
-  if (job.status === "failed") return h("div", { class: "notice bad" }, h("p", {}, job.error ?? "No reason is known."), h("p", { class: "help" }, "No file was left behind. When the reason is mended, run it again."));
-  if (job.status === "cancelled") return h("p", { class: "lead" }, "It was stopped before it was done, and nothing of it was kept.");
+  if (job.status === "failed")
+    return h(
+      "div",
+      { class: "notice bad" },
+      h("p", {}, job.error ?? "No reason is known."),
+      h("p", { class: "help" }, "No file was left behind. When the reason is mended, run it again."),
+    );
+  if (job.status === "cancelled")
+    return h("p", { class: "lead" }, "It was stopped before it was done, and nothing of it was kept.");
   if (job.status === "gone") return h("p", { class: "lead" }, "The job was removed while it was shown here.");
   if (job.status !== "completed") return null;
   const line = `${job.metadata.file_name ?? "The file"} · ${bytes(job.file_size ?? 0)}`;
-  if (isExpired(job)) return h("div", { class: "notice" }, h("p", {}, `The file was kept until ${moment(job.expires_at)}. Run the export again for a new one.`));
-  const kept = job.expires_at ? `Kept until ${moment(job.expires_at)}, ${ago(job.expires_at)}.` : "Kept until somebody removes it.";
+  if (isExpired(job))
+    return h(
+      "div",
+      { class: "notice" },
+      h("p", {}, `The file was kept until ${moment(job.expires_at)}. Run the export again for a new one.`),
+    );
+  const kept = job.expires_at
+    ? `Kept until ${moment(job.expires_at)}, ${ago(job.expires_at)}.`
+    : "Kept until somebody removes it.";
   return h("div", { class: "file" }, h("p", {}, line), h("p", { class: "help" }, kept));
 }
 
@@ -112,25 +141,54 @@ function actions(job) {
 
 /** The browser is asked only when this is clicked. */
 function notifyWish() {
-  const made = h("button", { type: "button", onclick: async () => {
-    const granted = await allowNotifications();
-    made.replaceWith(h("span", { class: "help", role: "status" }, granted ? "You will be told when it ends." : "The browser does not allow it."));
-  } }, "Notify me when it ends");
+  const made = h(
+    "button",
+    {
+      type: "button",
+      onclick: async () => {
+        const granted = await allowNotifications();
+        made.replaceWith(
+          h(
+            "span",
+            { class: "help", role: "status" },
+            granted ? "You will be told when it ends." : "The browser does not allow it.",
+          ),
+        );
+      },
+    },
+    "Notify me when it ends",
+  );
   return made;
 }
 
 function details(job) {
-  return h("div", { class: "details" }, job.status === "completed" ? accountNode(job) : null, askedNode(job), isActive(job) ? null : courseNode(job), job.status === "completed" ? proofNode(job) : null);
+  return h(
+    "div",
+    { class: "details" },
+    job.status === "completed" ? accountNode(job) : null,
+    askedNode(job),
+    isActive(job) ? null : courseNode(job),
+    job.status === "completed" ? proofNode(job) : null,
+  );
 }
 
 function askedNode(job) {
   const { filters = {}, options = {} } = bodyOf(job);
-  const pairs = [...Object.entries(filters).map(([name, value]) => [titled(name), shown(value)]), ...Object.entries(options).map(([name, value]) => [titled(name), shown(value)])];
+  const pairs = [
+    ...Object.entries(filters).map(([name, value]) => [titled(name), shown(value)]),
+    ...Object.entries(options).map(([name, value]) => [titled(name), shown(value)]),
+  ];
   return h(
     "section",
     {},
     h("h2", {}, "Asked for"),
-    facts([["Target", titled(job.target)], ["Format", job.format.toUpperCase()], ...pairs, ["By", job.created_by], ["Took", job.status === "completed" ? took(job.processing_time_ms) : null]]),
+    facts([
+      ["Target", titled(job.target)],
+      ["Format", job.format.toUpperCase()],
+      ...pairs,
+      ["By", job.created_by],
+      ["Took", job.status === "completed" ? took(job.processing_time_ms) : null],
+    ]),
     pairs.length ? null : h("p", { class: "help" }, "All records, and every option as usual."),
   );
 }

@@ -13,7 +13,10 @@ export const showOptions = flag("show_options");
 export const notifyEnd = flag("notify_end");
 
 /** The format that a new export begins with. */
-export const defaultFormat = { get: () => machine.get("default_format"), set: (format) => machine.set("default_format", format || null) };
+export const defaultFormat = {
+  get: () => machine.get("default_format"),
+  set: (format) => machine.set("default_format", format || null),
+};
 
 /** What was chosen last: `{ target, format, byTarget: { claims: { filters, options } } }`. */
 export const lastChoices = {

@@ -50,7 +50,12 @@ export const instant = (iso) => exact.format(new Date(iso));
 
 export const clock = (iso) => hour.format(new Date(iso));
 
-const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [86_400 * 14, "day", 86_400]];
+const STEPS = [
+  [60, "second", 1],
+  [3600, "minute", 60],
+  [86_400, "hour", 3600],
+  [86_400 * 14, "day", 86_400],
+];
 
 /** How long ago, or in what time; far away it is a date. */
 export function ago(iso) {
@@ -71,11 +76,25 @@ export function titled(name) {
 /** A name in the middle of a sentence; ACH stays ACH. */
 export const within = (name) => (/^[A-Z][a-z]/.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name);
 
-const STATES = { pending: "Waiting", processing: "Running", completed: "Complete", failed: "Failed", cancelled: "Cancelled", gone: "Removed" };
+const STATES = {
+  pending: "Waiting",
+  processing: "Running",
+  completed: "Complete",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  gone: "Removed",
+};
 
 export const stateWord = (status) => STATES[status] ?? titled(status);
 
-const PHASES = { starting: "Starting", counting: "Counting records", flattening: "Looking for nested columns", writing: "Writing", finishing: "Finishing the file", storing: "Storing the file" };
+const PHASES = {
+  starting: "Starting",
+  counting: "Counting records",
+  flattening: "Looking for nested columns",
+  writing: "Writing",
+  finishing: "Finishing the file",
+  storing: "Storing the file",
+};
 
 export const phaseWord = (phase) => PHASES[phase] ?? titled(phase);
 
