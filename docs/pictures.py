@@ -1,7 +1,7 @@
-"""Takes pictures of the page: `python docs/pictures.py URL DATA [FOLDER]`, for docs/pictures.sh.
+"""Takes pictures of the page, for docs/pictures.sh: `python docs/pictures.py URL DATA [FOLDER]`.
 
-URL is a standalone host that serves the folder DATA, with the demo case and nothing else. The three of the README go to
-docs/images; all of them, of each view, narrow and wide, light and dark, to FOLDER where it is given.
+URL is a standalone host of the folder DATA, with the demo case. The three of the README go to docs/images; each view, narrow
+and wide, light and dark, to FOLDER where one is given.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def picture(browser: Browser, url: str, width: int, height: int, scheme: str) ->
 
 def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("() => !document.querySelector('[aria-busy], main [role=status]')")
+    page.wait_for_function("() => !document.querySelector('[aria-busy], .empty[role=status]')")
     page.wait_for_timeout(300)
 
 

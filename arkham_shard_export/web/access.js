@@ -1,10 +1,12 @@
 // The token of a host that asks for one. It is forgotten when the tab is closed.
+import { tab } from "./storage.js";
+
 const KEY = "token";
 
-export const token = () => sessionStorage.getItem(KEY);
+export const token = () => tab.get(KEY);
 
 export function enter(given) {
-  sessionStorage.setItem(KEY, given);
+  tab.set(KEY, given);
   location.reload();
 }
 

@@ -13,14 +13,33 @@ export function accountNode(job) {
     "section",
     { class: "account" },
     h("h2", {}, "The account"),
-    h("div", { class: "sum" }, term(expected, "in the source"), sign("="), term(written, "in the file"), sign("+"), term(skipped, "left out")),
-    skips.length ? table("Left out, and why", ["Left out", { text: "Records", number: true }, "Why"], skips.map(row)) : h("p", { class: "help" }, adjustments.length ? "Nothing was left out." : "Nothing was left out, and every value is as it was."),
+    h(
+      "div",
+      { class: "sum" },
+      term(expected, "in the source"),
+      sign("="),
+      term(written, "in the file"),
+      sign("+"),
+      term(skipped, "left out"),
+    ),
+    skips.length
+      ? table("Left out, and why", ["Left out", { text: "Records", number: true }, "Why"], skips.map(row))
+      : h(
+          "p",
+          { class: "help" },
+          adjustments.length ? "Nothing was left out." : "Nothing was left out, and every value is as it was.",
+        ),
     adjustments.length
-      ? [h("h3", {}, "Written otherwise than they were"), table("Written otherwise than they were", ["What", { text: "Values", number: true }, "Why"], adjustments.map(row))]
+      ? [
+          h("h3", {}, "Written otherwise than they were"),
+          table("Written otherwise than they were", ["What", { text: "Values", number: true }, "Why"], adjustments.map(row)),
+        ]
       : skips.length
         ? h("p", { class: "help" }, "Every value is as it was.")
         : null,
-    sections_.length > 1 ? [h("h3", {}, "Parts of the file"), facts(sections_.map(([name, rows]) => [titled(name), count(rows)]))] : null,
+    sections_.length > 1
+      ? [h("h3", {}, "Parts of the file"), facts(sections_.map(([name, rows]) => [titled(name), count(rows)]))]
+      : null,
   );
 }
 
@@ -28,7 +47,8 @@ const term = (number, name) => h("p", {}, h("b", {}, count(number)), h("span", {
 
 const sign = (text) => h("span", { class: "operator" }, text);
 
-const row = ({ kind, count: number, reason }) => h("tr", {}, h("td", {}, titled(kind)), h("td", { class: "number" }, count(number)), h("td", {}, reason ?? ""));
+const row = ({ kind, count: number, reason }) =>
+  h("tr", {}, h("td", {}, titled(kind)), h("td", { class: "number" }, count(number)), h("td", {}, reason ?? ""));
 
 export function proofNode(job) {
   const { sha256, snapshot_at: snapshot, consistent_snapshot: consistent } = job.metadata;
@@ -38,8 +58,16 @@ export function proofNode(job) {
     {},
     h("h2", {}, "Proof"),
     facts([
-      ["SHA-256 of the file", [h("code", { class: "hash" }, sha256), button("Copy", () => copy(sha256, "SHA-256 copied."), "plain")]],
-      ["State of the records", snapshot ? `as of ${instant(snapshot)}${consistent === false ? ", read while it could change" : ", in one snapshot"}` : null],
+      [
+        "SHA-256 of the file",
+        [h("code", { class: "hash" }, sha256), button("Copy", () => copy(sha256, "SHA-256 copied."), "plain")],
+      ],
+      [
+        "State of the records",
+        snapshot
+          ? `as of ${instant(snapshot)}${consistent === false ? ", read while it could change" : ", in one snapshot"}`
+          : null,
+      ],
       ["Job", h("code", {}, job.id)],
     ]),
   );

@@ -1,5 +1,6 @@
 // Everything that the page asks of the host goes through here, and every refusal comes back as the host's own sentence.
 import { credentials } from "./access.js";
+import { tellTime } from "./clock.js";
 import { back, lost } from "./connection.js";
 
 const ROOT = "/api/export";
@@ -32,6 +33,7 @@ export async function request(path, { method = "GET", body, headers = {}, signal
   const given = body === undefined ? {} : { "content-type": "application/json" };
   const init = { method, signal, headers: { ...given, ...credentials(), ...headers }, body: body && JSON.stringify(body) };
   const answer = await reached(fetch(ROOT + path, init), signal);
+  tellTime(answer);
   if (answer.ok) return answer;
   const problem = new Problem(answer.status, await answer.json().catch(() => null));
   if (problem.status === 401) document.dispatchEvent(new Event("token-wanted"));

@@ -46,7 +46,19 @@ function named() {
 }
 
 function nowhere() {
-  const node = h("section", {}, h("h1", {}, "There is no such view"), h("p", {}, h("a", { href: address("") }, "Make a new export"), ", or look at the ", h("a", { href: address("jobs") }, "jobs"), "."));
+  const node = h(
+    "section",
+    {},
+    h("h1", {}, "There is no such view"),
+    h(
+      "p",
+      {},
+      h("a", { href: address("") }, "Make a new export"),
+      ", or look at the ",
+      h("a", { href: address("jobs") }, "jobs"),
+      ".",
+    ),
+  );
   return { title: "Not found", node };
 }
 
@@ -66,7 +78,11 @@ document.getElementById("home").href = address("");
 document.getElementById("preferences").addEventListener("click", openPreferences);
 fill(
   document.getElementById("views"),
-  h("ul", {}, VIEWS.map(({ view, name }) => h("li", {}, h("a", { href: address(view), "data-view": view }, name)))),
+  h(
+    "ul",
+    {},
+    VIEWS.map(({ view, name }) => h("li", {}, h("a", { href: address(view), "data-view": view }, name))),
+  ),
 );
 route(showView);
 resume();

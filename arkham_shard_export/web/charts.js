@@ -27,7 +27,18 @@ export function figure({ title, description, legend, draw, head, rows, height = 
   return h(
     "figure",
     {},
-    h("figcaption", {}, h("h2", {}, title), legend ? h("ul", { class: "legend", "aria-hidden": "true" }, legend.map(([name, text]) => h("li", { class: name }, text))) : null),
+    h(
+      "figcaption",
+      {},
+      h("h2", {}, title),
+      legend
+        ? h(
+            "ul",
+            { class: "legend", "aria-hidden": "true" },
+            legend.map(([name, text]) => h("li", { class: name }, text)),
+          )
+        : null,
+    ),
     frame,
     h("p", { class: "help" }, description),
     h("details", {}, h("summary", { "aria-label": `As a table: ${title}` }, "As a table"), table(title, head, rows)),
@@ -47,16 +58,24 @@ export function columns(width, data, shown) {
     data.map((each, at) => {
       const x = LEFT + at * step + (step - thick) / 2;
       let below = 0;
-      const parts = each.parts.filter((part) => part.value > 0).map((part) => {
-        const [from, to] = [y(below), y(below + part.value)];
-        below += part.value;
-        return s("rect", { class: part.name, x, y: to, width: thick, height: Math.max(1, from - to) });
-      });
+      const parts = each.parts
+        .filter((part) => part.value > 0)
+        .map((part) => {
+          const [from, to] = [y(below), y(below + part.value)];
+          below += part.value;
+          return s("rect", { class: part.name, x, y: to, width: thick, height: Math.max(1, from - to) });
+        });
       // From the right, so that the last one, which is today, has its label.
       const named = (data.length - 1 - at) % every === 0;
       const last = at === data.length - 1 && every > 1;
       const place = last ? { x: width, "text-anchor": "end" } : { x: x + thick / 2, "text-anchor": "middle" };
-      return s("g", {}, s("title", {}, each.told), parts, named ? s("text", { class: "label", y: HEIGHT - 6, ...place }, each.label) : null);
+      return s(
+        "g",
+        {},
+        s("title", {}, each.told),
+        parts,
+        named ? s("text", { class: "label", y: HEIGHT - 6, ...place }, each.label) : null,
+      );
     }),
   ];
 }
@@ -70,13 +89,22 @@ export function bars(width, data) {
   return data.map((each, at) => {
     const y = at * 34 + 6;
     let x = names;
-    const parts = each.parts.filter((part) => part.value > 0).map((part) => {
-      const length = Math.max(2, (part.value / most) * room);
-      const made = s("rect", { class: part.name, x, y, width: length, height: 18 });
-      x += length;
-      return made;
-    });
-    return s("g", {}, s("title", {}, each.told), s("text", { class: "name", x: 0, y: y + 14 }, each.label), parts, s("text", { class: "label", x: x + 8, y: y + 14 }, each.value));
+    const parts = each.parts
+      .filter((part) => part.value > 0)
+      .map((part) => {
+        const length = Math.max(2, (part.value / most) * room);
+        const made = s("rect", { class: part.name, x, y, width: length, height: 18 });
+        x += length;
+        return made;
+      });
+    return s(
+      "g",
+      {},
+      s("title", {}, each.told),
+      s("text", { class: "name", x: 0, y: y + 14 }, each.label),
+      parts,
+      s("text", { class: "label", x: x + 8, y: y + 14 }, each.value),
+    );
   });
 }
 

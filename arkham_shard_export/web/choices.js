@@ -1,6 +1,6 @@
 // What is chosen for an export, measured against what the host declares: what fits, what is refused and why, and the request.
 import { defaultFormat, lastChoices } from "./preferences.js";
-import { count } from "./words.js";
+import { count, within } from "./words.js";
 
 export class Choices {
   /** Begins with what the address names, else with the default format and the last choices. */
@@ -10,9 +10,10 @@ export class Choices {
     this.formats = formats;
     this.byTarget = last.byTarget ?? {};
     this.matching = null;
-    this.target = [target, last.target, fullest(targets)].find((name) => targets.some((each) => each.target === name));
-    this.format = [format, defaultFormat.get(), last.format, "csv", ...formats.map((each) => each.format)]
-      .find((name) => formats.some((each) => each.format === name && each.available));
+    this.target = [target, last.target, firstFilled(targets)].find((name) => targets.some((each) => each.target === name));
+    this.format = [format, defaultFormat.get(), last.format, "csv", ...formats.map((each) => each.format)].find((name) =>
+      formats.some((each) => each.format === name && each.available),
+    );
   }
 
   get info() {
@@ -34,7 +35,7 @@ export class Choices {
   /** Why the target cannot be had in this format, or null. */
   refusal({ format, name, available, remedy, max_records: most }) {
     if (!available) return `Not installed here. Whoever runs the host can add it: ${remedy}`;
-    if (!this.info.available_formats.includes(format)) return `${name} is not available for ${this.info.name.toLowerCase()}.`;
+    if (!this.info.available_formats.includes(format)) return `${name} is not available for ${within(this.info.name)}.`;
     const there = this.matching ?? this.info.estimated_record_count;
     const written = Math.min(there, this.options().max_records ?? Infinity);
     if (most === null || written <= most) return null;
@@ -87,4 +88,4 @@ function isOffered(info, format, value) {
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-const fullest = (targets) => targets.reduce((best, each) => (each.estimated_record_count > best.estimated_record_count ? each : best)).target;
+const firstFilled = (targets) => (targets.find((each) => each.estimated_record_count > 0) ?? targets[0]).target;

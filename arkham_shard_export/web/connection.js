@@ -20,7 +20,9 @@ export const back = () => waiting ?? Promise.resolve();
 
 function shown(reason) {
   const note = document.getElementById("connection");
-  const text = reason ? `The host cannot answer at the moment: ${reason} Trying again…` : "The connection to the host is lost. Trying again…";
+  const text = reason
+    ? `The host cannot answer at the moment: ${reason} Trying again…`
+    : "The connection to the host is lost. Trying again…";
   if (note.textContent !== text) note.textContent = text;
   note.hidden = false;
 }

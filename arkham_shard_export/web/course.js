@@ -1,4 +1,5 @@
 // What has happened to a job, in order, with the attempts that came to nothing.
+import { now } from "./clock.js";
 import { h } from "./dom.js";
 import { instant, stateWord } from "./words.js";
 
@@ -12,10 +13,21 @@ export function courseNode(job) {
   if (job.started_at) happened.push([job.started_at, history.length ? "The last attempt began" : "Began"]);
   if (job.completed_at) happened.push([job.completed_at, ended(job)]);
   if (job.status === "completed" && job.expires_at) {
-    const past = new Date(job.expires_at) <= Date.now();
+    const past = new Date(job.expires_at) <= now();
     happened.push([job.expires_at, past ? "The file's time was over" : "The file will be removed"]);
   }
-  return h("section", {}, h("h2", {}, "Events"), h("ol", { class: "course" }, happened.filter(([when]) => when).map(([when, what]) => h("li", {}, h("time", { datetime: when }, instant(when)), h("span", {}, what)))));
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Events"),
+    h(
+      "ol",
+      { class: "course" },
+      happened
+        .filter(([when]) => when)
+        .map(([when, what]) => h("li", {}, h("time", { datetime: when }, instant(when)), h("span", {}, what))),
+    ),
+  );
 }
 
 const ended = (job) => (job.status === "failed" && job.error ? `Failed: ${job.error}` : stateWord(job.status));

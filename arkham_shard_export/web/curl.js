@@ -20,7 +20,13 @@ export function bodyOf(job) {
   return body;
 }
 
-const USUAL = { include_metadata: true, include_relationships: true, spreadsheet_safe: true, sort_order: "asc", compression: "none" };
+const USUAL = {
+  include_metadata: true,
+  include_relationships: true,
+  spreadsheet_safe: true,
+  sort_order: "asc",
+  compression: "none",
+};
 
 /** Whether an option is at its default, as the contract has it. */
 export const isUsual = (name, value) => value === (USUAL[name] ?? false) || value === null || value === undefined;

@@ -58,7 +58,11 @@ export function focusOn(node) {
 /** The facts of something: names and what they are. */
 export function facts(pairs, attributes = {}) {
   const shown = pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "");
-  return h("dl", { class: "facts", ...attributes }, shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts", ...attributes },
+    shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /** A table in a frame that scrolls, which the keyboard reaches. */
@@ -69,7 +73,15 @@ export function table(label, head, rows, attributes = {}) {
     h(
       "table",
       attributes,
-      h("thead", {}, h("tr", {}, head.map((each) => h("th", { scope: "col", class: each.number ? "number" : null }, each.text ?? each)))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map((each) => h("th", { scope: "col", class: each.number ? "number" : null }, each.text ?? each)),
+        ),
+      ),
       h("tbody", {}, rows),
     ),
   );

@@ -42,7 +42,12 @@ class Field {
 class Switch extends Field {
   constructor(field, info, value, changed) {
     super(field, info.description);
-    const input = h("input", { type: "checkbox", checked: value ?? info.default, "aria-describedby": this.described, onchange: () => changed(input.checked) });
+    const input = h("input", {
+      type: "checkbox",
+      checked: value ?? info.default,
+      "aria-describedby": this.described,
+      onchange: () => changed(input.checked),
+    });
     this.node = h("div", { class: "field switch" }, h("label", {}, input, h("span", {}, this.title)), this.help, this.wrong);
   }
 }
@@ -50,9 +55,19 @@ class Switch extends Field {
 class Line extends Field {
   constructor(field, info, value, changed, type) {
     super(field, info.description);
-    const read = () => (input.value === "" && !input.validity.badInput ? null : type === "number" ? input.valueAsNumber : input.value);
+    const read = () =>
+      input.value === "" && !input.validity.badInput ? null : type === "number" ? input.valueAsNumber : input.value;
     const id = fresh("field");
-    const input = h("input", { id, type, value: value ?? "", min: type === "number" ? 1 : null, step: type === "number" ? 1 : null, inputmode: type === "number" ? "numeric" : null, "aria-describedby": this.described, oninput: () => changed(read()) });
+    const input = h("input", {
+      id,
+      type,
+      value: value ?? "",
+      min: type === "number" ? 1 : null,
+      step: type === "number" ? 1 : null,
+      inputmode: type === "number" ? "numeric" : null,
+      "aria-describedby": this.described,
+      oninput: () => changed(read()),
+    });
     this.node = h("div", { class: "field" }, h("label", { for: id }, this.title), input, this.help, this.wrong);
   }
 }
@@ -85,7 +100,10 @@ class Chips extends Field {
     const chosen = new Set([value ?? []].flat());
     const boxes = choices.map((each) => {
       const input = h("input", {
-        type: "checkbox", value: each, checked: chosen.has(each), onchange: () => {
+        type: "checkbox",
+        value: each,
+        checked: chosen.has(each),
+        onchange: () => {
           if (input.checked) chosen.add(each);
           else chosen.delete(each);
           const left = choices.filter((one) => chosen.has(one));
@@ -94,7 +112,14 @@ class Chips extends Field {
       });
       return h("label", { class: "chip" }, input, h("span", {}, each));
     });
-    this.node = h("fieldset", { class: "field", "aria-describedby": this.described }, h("legend", {}, this.title), this.help, h("div", { class: "chips" }, boxes), this.wrong);
+    this.node = h(
+      "fieldset",
+      { class: "field", "aria-describedby": this.described },
+      h("legend", {}, this.title),
+      this.help,
+      h("div", { class: "chips" }, boxes),
+      this.wrong,
+    );
   }
 }
 
@@ -102,12 +127,23 @@ class Lines extends Field {
   constructor(field, info, value, changed) {
     super(field, `${info.description} Several: one a line.`);
     const id = fresh("field");
-    const read = () => area.value.split("\n").map((each) => each.trim()).filter(Boolean);
-    const area = h("textarea", { id, rows: 1, spellcheck: "false", autocomplete: "off", "aria-describedby": this.described, oninput: () => {
-      const values = read();
-      area.rows = Math.min(6, Math.max(1, area.value.split("\n").length));
-      changed(values.length ? values : null);
-    } });
+    const read = () =>
+      area.value
+        .split("\n")
+        .map((each) => each.trim())
+        .filter(Boolean);
+    const area = h("textarea", {
+      id,
+      rows: 1,
+      spellcheck: "false",
+      autocomplete: "off",
+      "aria-describedby": this.described,
+      oninput: () => {
+        const values = read();
+        area.rows = Math.min(6, Math.max(1, area.value.split("\n").length));
+        changed(values.length ? values : null);
+      },
+    });
     area.value = [value ?? []].flat().join("\n");
     area.rows = Math.min(6, Math.max(1, area.value.split("\n").length));
     this.node = h("div", { class: "field" }, h("label", { for: id }, this.title), area, this.help, this.wrong);

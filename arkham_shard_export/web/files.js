@@ -1,12 +1,12 @@
 // The file of a job: whether there is one, and the ways to it.
 import { ask, isQuiet } from "./api.js";
 import { copy } from "./clipboard.js";
+import { now } from "./clock.js";
 import { h, say } from "./dom.js";
 import { trouble } from "./toast.js";
 import { clock, jobTitle } from "./words.js";
 
-/** It was kept until then, as far as this clock knows; the host is asked before a download anyway. */
-export const isExpired = (job) => job.expires_at !== null && new Date(job.expires_at) <= Date.now();
+export const isExpired = (job) => job.expires_at !== null && new Date(job.expires_at) <= now();
 
 export const hasFile = (job) => job.status === "completed" && job.file_path !== null && !isExpired(job);
 

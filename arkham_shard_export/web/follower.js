@@ -19,10 +19,14 @@ export function follow(job, heard, signal) {
   const entry = followed.get(job.id) ?? { job, listeners: new Set(), listening: null, polled: false };
   followed.set(job.id, entry);
   entry.listeners.add(heard);
-  signal?.addEventListener("abort", () => {
-    entry.listeners.delete(heard);
-    if (entry.listeners.size === 0) drop(entry);
-  }, { once: true });
+  signal?.addEventListener(
+    "abort",
+    () => {
+      entry.listeners.delete(heard);
+      if (entry.listeners.size === 0) drop(entry);
+    },
+    { once: true },
+  );
   arrange();
 }
 
@@ -92,10 +96,12 @@ async function slot() {
   if (!navigator.locks) return () => {};
   for (const number of SLOTS) {
     const release = await new Promise((resolve) => {
-      navigator.locks.request(`arkham-export-stream-${number}`, { ifAvailable: true }, (lock) => {
-        if (!lock) return resolve(null);
-        return new Promise((done) => resolve(done));
-      });
+      navigator.locks
+        .request(`arkham-export-stream-${number}`, { ifAvailable: true }, (lock) => {
+          if (!lock) return resolve(null);
+          return new Promise((done) => resolve(done));
+        })
+        .catch(() => resolve(null));
     });
     if (release) return release;
   }

@@ -10,7 +10,21 @@ import { records } from "./words.js";
 
 export function formatsView(_params, signal) {
   const holder = h("div", {}, waiting("Asking for the formats…"));
-  const node = h("div", {}, h("header", { class: "head" }, h("h1", {}, "Formats"), h("p", { class: "lead" }, "What each is for, and what it cannot carry. What a file cannot hold as it was is counted with the job.")), holder);
+  const node = h(
+    "div",
+    {},
+    h(
+      "header",
+      { class: "head" },
+      h("h1", {}, "Formats"),
+      h(
+        "p",
+        { class: "lead" },
+        "What each is for, and what it cannot carry. What a file cannot hold as it was is counted with the job.",
+      ),
+    ),
+    holder,
+  );
   load(holder, signal);
   return { title: "Formats", node };
 }
@@ -20,13 +34,24 @@ async function load(holder, signal) {
     const formats = await askPatiently("/formats", { signal });
     if (!signal.aborted) show(holder, formats);
   } catch (problem) {
-    if (!isQuiet(problem, signal)) fill(holder, failed("The formats cannot be shown", problem, () => load(holder, signal)));
+    if (!isQuiet(problem, signal))
+      fill(
+        holder,
+        failed("The formats cannot be shown", problem, () => load(holder, signal)),
+      );
   }
 }
 
 function show(holder, formats) {
   const again = () => show(holder, formats);
-  fill(holder, h("ul", { class: "formats-list" }, formats.map((each) => entry(each, again))));
+  fill(
+    holder,
+    h(
+      "ul",
+      { class: "formats-list" },
+      formats.map((each) => entry(each, again)),
+    ),
+  );
 }
 
 function entry(info, again) {
@@ -52,7 +77,37 @@ function ways(info, usual, again) {
     again();
     document.querySelector(`[data-format="${info.format}"] button`)?.focus();
   };
-  return h("p", { class: "row" }, h("a", { class: "button", href: address("", { format: info.format }), "aria-label": `Export as ${info.name}` }, "Export as this"), h("button", { type: "button", class: "plain", "aria-pressed": String(usual), "aria-label": `${info.name} is the default`, onclick: toggle }, usual ? "✓ The default" : "Make it the default"));
+  return h(
+    "p",
+    { class: "row" },
+    h(
+      "a",
+      { class: "button", href: address("", { format: info.format }), "aria-label": `Export as ${info.name}` },
+      "Export as this",
+    ),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "plain",
+        "aria-pressed": String(usual),
+        "aria-label": `${info.name} is the default`,
+        onclick: toggle,
+      },
+      usual ? "✓ The default" : "Make it the default",
+    ),
+  );
 }
 
-const remedy = (info) => h("div", { class: "notice" }, h("p", {}, "Whoever runs the host can add it with"), h("p", { class: "row" }, h("code", {}, info.remedy), button("Copy", () => copy(info.remedy, "Command copied."), "plain")));
+const remedy = (info) =>
+  h(
+    "div",
+    { class: "notice" },
+    h("p", {}, "Whoever runs the host can add it with"),
+    h(
+      "p",
+      { class: "row" },
+      h("code", {}, info.remedy),
+      button("Copy", () => copy(info.remedy, "Command copied."), "plain"),
+    ),
+  );

@@ -2,6 +2,7 @@
 import { accountNode, proofNode } from "./account.js";
 import { mainAction, otherActions } from "./actions.js";
 import { askPatiently, isQuiet } from "./api.js";
+import { now } from "./clock.js";
 import { courseNode } from "./course.js";
 import { facts, fill, focusOn, h, say } from "./dom.js";
 import { failed, nothing, waiting } from "./empty.js";
@@ -25,9 +26,16 @@ class JobPage {
     this.id = id;
     this.signal = signal;
     this.title = "Job";
+    this.quarter = 0;
     this.heading = h("h1", { tabindex: -1 }, "Export");
     this.body = h("div", {}, waiting("Asking for the job…"));
-    this.node = h("article", { class: "one" }, h("p", { class: "way" }, h("a", { href: address("jobs", place) }, "← All jobs")), this.heading, this.body);
+    this.node = h(
+      "article",
+      { class: "one" },
+      h("p", { class: "way" }, h("a", { href: address("jobs", place) }, "← All jobs")),
+      this.heading,
+      this.body,
+    );
     this.load();
   }
 
@@ -35,7 +43,6 @@ class JobPage {
     try {
       const job = await askPatiently(`/jobs/${encodeURIComponent(this.id)}`, { signal: this.signal });
       this.title = jobTitle(job);
-      document.title = `${this.title} · Export`;
       this.heading.textContent = this.title;
       this.show(job);
       if (isActive(job)) follow(job, (news) => this.show(news), this.signal);
@@ -43,39 +50,58 @@ class JobPage {
     } catch (problem) {
       if (isQuiet(problem, this.signal)) return;
       const missing = problem.status === 404;
-      fill(this.body, missing ? nothing("There is no such job", "It was removed, or it is not yours to see.", h("a", { href: address("jobs") }, "Show all jobs")) : failed("The job cannot be shown", problem, () => this.load()));
+      fill(
+        this.body,
+        missing
+          ? nothing(
+              "There is no such job",
+              "It was removed, or it is not yours to see.",
+              h("a", { href: address("jobs") }, "Show all jobs"),
+            )
+          : failed("The job cannot be shown", problem, () => this.load()),
+      );
     }
   }
 
   /** Show it again when its file is not kept any longer. */
   expire(job) {
     if (!job.expires_at || isExpired(job)) return;
-    const left = new Date(job.expires_at) - Date.now();
+    const left = new Date(job.expires_at) - now();
     if (left > 2 ** 31 - 1) return;
     const timer = setTimeout(() => this.render(job), left + 500);
     this.signal.addEventListener("abort", () => clearTimeout(timer));
   }
 
   show(job) {
-    const state = `${job.status} ${job.started_at}`;
+    const before = this.status;
+    this.status = job.status;
     if (this.progress && isActive(job)) {
       this.progress.update(job);
-      if (job.status === this.status) return;
-      this.word.replaceChildren(...wordOf(job));
+      if (job.status !== before) fill(this.word, wordOf(job));
     } else {
       this.render(job);
     }
-    if (this.status && this.status !== job.status) say(`${this.title}: ${stateWord(job.status).toLowerCase()}.`);
-    if (!isActive(job) && this.status) this.expire(job);
-    this.status = job.status;
-    this.state = state;
+    if (before && before !== job.status) {
+      say(`${this.title}: ${stateWord(job.status).toLowerCase()}.`);
+      if (!isActive(job)) this.expire(job);
+    }
+    this.tellShare(isActive(job) ? (job.progress?.percent ?? null) : null);
+  }
+
+  /** In the title, for whoever looks at another tab, and read out at each quarter. */
+  tellShare(percent) {
+    const share = percent === null ? "" : `${Math.floor(percent)} % · `;
+    document.title = `${share}${this.title} · Export`;
+    const quarter = Math.floor((percent ?? 0) / 25);
+    if (quarter > this.quarter && quarter < 4) say(`${quarter * 25} %`);
+    this.quarter = quarter;
   }
 
   render(job) {
     const focused = this.body.contains(document.activeElement);
     this.progress = isActive(job) ? new Progress(job) : null;
     this.word = h("p", { class: "word standing" }, wordOf(job));
-    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), isActive(job) ? null : details(job));
+    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), details(job));
     // What had the focus is gone: it goes to what comes next.
     if (focused) (this.body.querySelector(".actions button.primary") ?? this.heading).focus();
   }
@@ -84,13 +110,27 @@ class JobPage {
 const wordOf = (job) => [sign(job.status), h("span", {}, stateWord(job.status))];
 
 function outcome(job) {
-  if (job.status === "failed") return h("div", { class: "notice bad" }, h("p", {}, job.error ?? "No reason is known."), h("p", { class: "help" }, "No file was left behind. When the reason is mended, run it again."));
-  if (job.status === "cancelled") return h("p", { class: "lead" }, "It was stopped before it was done, and nothing of it was kept.");
+  if (job.status === "failed")
+    return h(
+      "div",
+      { class: "notice bad" },
+      h("p", {}, job.error ?? "No reason is known."),
+      h("p", { class: "help" }, "No file was left behind. When the reason is mended, run it again."),
+    );
+  if (job.status === "cancelled")
+    return h("p", { class: "lead" }, "It was stopped before it was done, and nothing of it was kept.");
   if (job.status === "gone") return h("p", { class: "lead" }, "The job was removed while it was shown here.");
   if (job.status !== "completed") return null;
   const line = `${job.metadata.file_name ?? "The file"} · ${bytes(job.file_size ?? 0)}`;
-  if (isExpired(job)) return h("div", { class: "notice" }, h("p", {}, `The file was kept until ${moment(job.expires_at)}. Run the export again for a new one.`));
-  const kept = job.expires_at ? `Kept until ${moment(job.expires_at)}, ${ago(job.expires_at)}.` : "Kept until somebody removes it.";
+  if (isExpired(job))
+    return h(
+      "div",
+      { class: "notice" },
+      h("p", {}, `The file was kept until ${moment(job.expires_at)}. Run the export again for a new one.`),
+    );
+  const kept = job.expires_at
+    ? `Kept until ${moment(job.expires_at)}, ${ago(job.expires_at)}.`
+    : "Kept until somebody removes it.";
   return h("div", { class: "file" }, h("p", {}, line), h("p", { class: "help" }, kept));
 }
 
@@ -101,25 +141,54 @@ function actions(job) {
 
 /** The browser is asked only when this is clicked. */
 function notifyWish() {
-  const made = h("button", { type: "button", onclick: async () => {
-    const granted = await allowNotifications();
-    made.replaceWith(h("span", { class: "help", role: "status" }, granted ? "You will be told when it ends." : "The browser does not allow it."));
-  } }, "Notify me when it ends");
+  const made = h(
+    "button",
+    {
+      type: "button",
+      onclick: async () => {
+        const granted = await allowNotifications();
+        made.replaceWith(
+          h(
+            "span",
+            { class: "help", role: "status" },
+            granted ? "You will be told when it ends." : "The browser does not allow it.",
+          ),
+        );
+      },
+    },
+    "Notify me when it ends",
+  );
   return made;
 }
 
 function details(job) {
-  return h("div", { class: "details" }, job.status === "completed" ? accountNode(job) : null, askedNode(job), courseNode(job), job.status === "completed" ? proofNode(job) : null);
+  return h(
+    "div",
+    { class: "details" },
+    job.status === "completed" ? accountNode(job) : null,
+    askedNode(job),
+    isActive(job) ? null : courseNode(job),
+    job.status === "completed" ? proofNode(job) : null,
+  );
 }
 
 function askedNode(job) {
   const { filters = {}, options = {} } = bodyOf(job);
-  const pairs = [...Object.entries(filters).map(([name, value]) => [titled(name), shown(value)]), ...Object.entries(options).map(([name, value]) => [titled(name), shown(value)])];
+  const pairs = [
+    ...Object.entries(filters).map(([name, value]) => [titled(name), shown(value)]),
+    ...Object.entries(options).map(([name, value]) => [titled(name), shown(value)]),
+  ];
   return h(
     "section",
     {},
     h("h2", {}, "Asked for"),
-    facts([["Target", titled(job.target)], ["Format", job.format.toUpperCase()], ...pairs, ["By", job.created_by], ["Took", job.status === "completed" ? took(job.processing_time_ms) : null]]),
+    facts([
+      ["Target", titled(job.target)],
+      ["Format", job.format.toUpperCase()],
+      ...pairs,
+      ["By", job.created_by],
+      ["Took", job.status === "completed" ? took(job.processing_time_ms) : null],
+    ]),
     pairs.length ? null : h("p", { class: "help" }, "All records, and every option as usual."),
   );
 }

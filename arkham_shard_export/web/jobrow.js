@@ -59,7 +59,12 @@ function told(job) {
 function more(job) {
   const others = otherActions(job).filter(Boolean);
   if (others.length === 0) return null;
-  const fold = h("details", { class: "more" }, h("summary", { "aria-label": `More for ${jobTitle(job)}` }, "More"), h("div", {}, others));
+  const fold = h(
+    "details",
+    { class: "more" },
+    h("summary", { "aria-label": `More for ${jobTitle(job)}` }, "More"),
+    h("div", {}, others),
+  );
   fold.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !fold.open) return;
     fold.open = false;

@@ -54,9 +54,21 @@ class List {
   showFilters() {
     const formats = this.formats ?? [this.place.format].filter(Boolean);
     const made = [
-      select("State", this.place.status, STATES, (each) => each.split(",").map(stateWord).join(" or "), (status) => this.narrow({ status })),
+      select(
+        "State",
+        this.place.status,
+        STATES,
+        (each) => each.split(",").map(stateWord).join(" or "),
+        (status) => this.narrow({ status }),
+      ),
       select("Target", this.place.target, TARGETS, titled, (target) => this.narrow({ target })),
-      select("Format", this.place.format, formats, (each) => each.toUpperCase(), (format) => this.narrow({ format })),
+      select(
+        "Format",
+        this.place.format,
+        formats,
+        (each) => each.toUpperCase(),
+        (format) => this.narrow({ format }),
+      ),
     ];
     const focused = [...this.choose.querySelectorAll("select")].indexOf(document.activeElement);
     fill(this.choose, made);
@@ -122,7 +134,14 @@ class List {
     const rows = jobs.map((job) => this.rowOf(job));
     const ids = jobs.map((job) => job.id).join();
     if (ids !== this.shown) {
-      fill(this.holder, h("ul", { class: "jobs", "aria-label": "Jobs" }, rows.map((row) => row.node)));
+      fill(
+        this.holder,
+        h(
+          "ul",
+          { class: "jobs", "aria-label": "Jobs" },
+          rows.map((row) => row.node),
+        ),
+      );
       this.rows = new Map(jobs.map((job, at) => [job.id, rows[at]]));
       this.showPages(total);
       if (first) say(`${some(total, "job")}.`);
@@ -136,31 +155,62 @@ class List {
     if (!row.followed || !isActive(job)) row.update(job, this.place);
     if (isActive(job) && !row.followed) {
       row.followed = true;
-      follow(job, (news) => {
-        row.followed = isActive(news);
-        row.update(news);
-      }, this.signal);
+      follow(
+        job,
+        (news) => {
+          row.followed = isActive(news);
+          row.update(news);
+        },
+        this.signal,
+      );
     }
     return row;
   }
 
   nothingHere(total) {
-    if (total > 0) return nothing("There are no jobs on this page", `There are ${count(total)} before it.`, h("a", { href: address("jobs", this.place) }, "Go to the first page"));
-    if (Object.values(this.place).some(Boolean)) return nothing("No job is like this", "None matches all of what is chosen above.", h("a", { href: address("jobs") }, "Show all jobs"));
-    return nothing("No exports yet", "What you export is listed here, with its progress and its file.", h("a", { class: "button primary", href: address("") }, "Make the first one"));
+    if (total > 0)
+      return nothing(
+        "There are no jobs on this page",
+        `There are ${count(total)} before it.`,
+        h("a", { href: address("jobs", this.place) }, "Go to the first page"),
+      );
+    if (Object.values(this.place).some(Boolean))
+      return nothing(
+        "No job is like this",
+        "None matches all of what is chosen above.",
+        h("a", { href: address("jobs") }, "Show all jobs"),
+      );
+    return nothing(
+      "No exports yet",
+      "What you export is listed here, with its progress and its file.",
+      h("a", { class: "button primary", href: address("") }, "Make the first one"),
+    );
   }
 
   showPages(total) {
     const last = Math.ceil(total / LIMIT);
     if (last <= 1) return fill(this.pages);
-    const to = (page, text, there) => (there ? h("a", { href: address("jobs", { ...this.place, page: page > 1 ? String(page) : "" }) }, text) : h("span", { class: "quiet" }, text));
-    return fill(this.pages, to(this.page - 1, "Newer", this.page > 1), h("span", {}, `Page ${count(this.page)} of ${count(last)}`), to(this.page + 1, "Older", this.page < last));
+    const to = (page, text, there) =>
+      there
+        ? h("a", { href: address("jobs", { ...this.place, page: page > 1 ? String(page) : "" }) }, text)
+        : h("span", { class: "quiet" }, text);
+    return fill(
+      this.pages,
+      to(this.page - 1, "Newer", this.page > 1),
+      h("span", {}, `Page ${count(this.page)} of ${count(last)}`),
+      to(this.page + 1, "Older", this.page < last),
+    );
   }
 }
 
 function select(name, chosen, choices, worded, choose) {
   const known = !chosen || choices.includes(chosen) ? choices : [...choices, chosen];
-  const input = h("select", { onchange: () => choose(input.value) }, h("option", { value: "" }, "All"), known.map((each) => h("option", { value: each }, worded(each))));
+  const input = h(
+    "select",
+    { onchange: () => choose(input.value) },
+    h("option", { value: "" }, "All"),
+    known.map((each) => h("option", { value: each }, worded(each))),
+  );
   input.value = chosen ?? "";
   return h("label", {}, h("span", {}, name), input);
 }

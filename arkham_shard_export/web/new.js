@@ -10,7 +10,7 @@ import { filterField, optionField } from "./fields.js";
 import { showOptions } from "./preferences.js";
 import { Preview } from "./preview.js";
 import { note } from "./router.js";
-import { count, some } from "./words.js";
+import { count, some, within } from "./words.js";
 
 export function newView(params, signal) {
   const node = h("div", {}, heading(), waiting("Counting the records…"));
@@ -18,7 +18,13 @@ export function newView(params, signal) {
   return { title: "New", node };
 }
 
-const heading = () => h("header", { class: "head" }, h("h1", {}, "New export"), h("p", { class: "lead" }, "Choose what is to leave the case, and as what. Nothing is changed by looking."));
+const heading = () =>
+  h(
+    "header",
+    { class: "head" },
+    h("h1", {}, "New export"),
+    h("p", { class: "lead" }, "Choose what is to leave the case, and as what. Nothing is changed by looking."),
+  );
 
 async function load(node, params, signal) {
   try {
@@ -28,10 +34,14 @@ async function load(node, params, signal) {
     fill(node, heading(), maker.node);
   } catch (problem) {
     if (isQuiet(problem, signal)) return;
-    fill(node, heading(), failed("What can be exported cannot be shown", problem, () => {
-      fill(node, heading(), waiting("Counting the records…"));
-      load(node, params, signal);
-    }));
+    fill(
+      node,
+      heading(),
+      failed("What can be exported cannot be shown", problem, () => {
+        fill(node, heading(), waiting("Counting the records…"));
+        load(node, params, signal);
+      }),
+    );
   }
 }
 
@@ -41,7 +51,9 @@ class Maker {
     this.fields = [];
     this.preview = new Preview(signal, (preview, problem) => this.heard(preview, problem));
     this.targets = radios("What", "target", choices.targets.map(targetCard), choices.target, (name) => this.chooseTarget(name));
-    this.formats = radios("As what", "format", choices.formats.map(formatCard), choices.format, (name) => this.chooseFormat(name));
+    this.formats = radios("As what", "format", choices.formats.map(formatCard), choices.format, (name) =>
+      this.chooseFormat(name),
+    );
     this.which = h("div", { class: "fields" });
     this.how = h("div", { class: "fields" });
     this.changed = h("span", { class: "badge" });
@@ -52,8 +64,20 @@ class Maker {
   }
 
   left() {
-    const options = h("details", { class: "options", open: showOptions.get(), ontoggle: () => showOptions.set(options.open) }, h("summary", {}, h("h2", {}, "How"), this.changed), this.how);
-    return h("div", { class: "choose" }, this.targets.node, this.formats.node, h("section", {}, h("h2", {}, "Which records"), this.which), options);
+    const options = h(
+      "details",
+      { class: "options", open: showOptions.get(), ontoggle: () => showOptions.set(options.open) },
+      h("summary", {}, h("h2", {}, "How"), this.changed),
+      this.how,
+    );
+    return h(
+      "div",
+      { class: "choose" },
+      this.targets.node,
+      this.formats.node,
+      h("section", {}, h("h2", {}, "Which records"), this.which),
+      options,
+    );
   }
 
   right() {
@@ -61,7 +85,13 @@ class Maker {
     return h(
       "div",
       { class: "side" },
-      h("section", { class: "act", "aria-label": "Export" }, this.preview.estimate, this.summary, h("div", { class: "row" }, this.submit, curl)),
+      h(
+        "section",
+        { class: "act", "aria-label": "Export" },
+        this.preview.estimate,
+        this.summary,
+        h("div", { class: "row" }, this.submit, curl),
+      ),
       h("section", { class: "look" }, h("h2", {}, "Preview"), this.preview.sheet),
     );
   }
@@ -85,11 +115,21 @@ class Maker {
       else kept[name] = value;
       this.showChange();
     };
-    const filters = tidy(info.filters).map((each) => filterField(each, values.filters[each.name], keep(values.filters, each.name)));
-    const options = tidy(info.options).map((each) => optionField(each, values.options[each.name], keep(values.options, each.name))).filter(Boolean);
+    const filters = tidy(info.filters).map((each) =>
+      filterField(each, values.filters[each.name], keep(values.filters, each.name)),
+    );
+    const options = tidy(info.options)
+      .map((each) => optionField(each, values.options[each.name], keep(values.options, each.name)))
+      .filter(Boolean);
     this.fields = [...filters, ...options];
-    fill(this.which, filters.length ? filters.map((each) => each.node) : h("p", { class: "help" }, "All of them: this target has no filters."));
-    fill(this.how, options.map((each) => each.node));
+    fill(
+      this.which,
+      filters.length ? filters.map((each) => each.node) : h("p", { class: "help" }, "All of them: this target has no filters."),
+    );
+    fill(
+      this.how,
+      options.map((each) => each.node),
+    );
     this.showFormat();
   }
 
@@ -112,7 +152,7 @@ class Maker {
     this.refuseFormats();
     const changed = Object.keys(choices.options()).length;
     this.changed.textContent = changed ? `${some(changed, "option")} changed` : "";
-    this.submit.textContent = `Export ${choices.info.name.toLowerCase().replace("ach", "ACH")} as ${choices.format.toUpperCase()}`;
+    this.submit.textContent = `Export ${within(choices.info.name)} as ${choices.format.toUpperCase()}`;
     this.preview.show(choices.request());
   }
 
@@ -164,13 +204,33 @@ const rank = ({ type, values }) => (type ? ORDER.indexOf(type) : values.length ?
 /** A group of cards of which one is chosen. */
 function radios(legend, name, cards, chosen, choose) {
   const list = cards.map(({ value, title, beside, help }) => {
-    const names = [h("span", { class: "name", id: fresh("name") }, title), h("span", { class: beside[0], id: fresh("beside") }, beside[1])];
+    const names = [
+      h("span", { class: "name", id: fresh("name") }, title),
+      h("span", { class: beside[0], id: fresh("beside") }, beside[1]),
+    ];
     const text = h("span", { class: "help", id: fresh("help") }, help);
-    const input = h("input", { type: "radio", name, value, checked: value === chosen, "aria-labelledby": names.map((each) => each.id).join(" "), "aria-describedby": text.id, onchange: () => choose(value) });
+    const input = h("input", {
+      type: "radio",
+      name,
+      value,
+      checked: value === chosen,
+      "aria-labelledby": names.map((each) => each.id).join(" "),
+      "aria-describedby": text.id,
+      onchange: () => choose(value),
+    });
     return { value, input, help, text, node: h("label", { class: `card ${name}` }, input, names, text) };
   });
   return {
-    node: h("fieldset", { class: `cards ${name}s` }, h("legend", {}, h("h2", {}, legend)), h("div", {}, list.map((each) => each.node))),
+    node: h(
+      "fieldset",
+      { class: `cards ${name}s` },
+      h("legend", {}, h("h2", {}, legend)),
+      h(
+        "div",
+        {},
+        list.map((each) => each.node),
+      ),
+    ),
     /** Greyed, and the reason in place of the help. What is chosen stays so: the host says what is wrong with it. */
     refuse(value, reason) {
       const card = list.find((each) => each.value === value);
@@ -181,6 +241,16 @@ function radios(legend, name, cards, chosen, choose) {
   };
 }
 
-const targetCard = ({ target, name, description, estimated_record_count: there }) => ({ value: target, title: name, beside: ["count", count(there)], help: description });
+const targetCard = ({ target, name, description, estimated_record_count: there }) => ({
+  value: target,
+  title: name,
+  beside: ["count", count(there)],
+  help: description,
+});
 
-const formatCard = ({ format, name, file_extension: extension, purpose }) => ({ value: format, title: name, beside: ["extension", extension], help: purpose });
+const formatCard = ({ format, name, file_extension: extension, purpose }) => ({
+  value: format,
+  title: name,
+  beside: ["extension", extension],
+  help: purpose,
+});

@@ -1,24 +1,7 @@
-// What is remembered on this machine: the keys of the manifest, and the last choices. Without storage nothing is.
-const LAST = "last_export";
+// What is remembered on this machine: the keys of the manifest, and the last choices.
+import { machine, parsed } from "./storage.js";
 
-function read(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function write(key, value) {
-  try {
-    if (value === null || value === "") localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    // A browser that keeps nothing is asked again next time.
-  }
-}
-
-const flag = (key) => ({ get: () => read(key) === "true", set: (on) => write(key, on ? "true" : "false") });
+const flag = (key) => ({ get: () => machine.get(key) === "true", set: (on) => machine.set(key, on ? "true" : "false") });
 
 /** Whether an export made here is downloaded by itself as soon as it is complete. */
 export const downloadAuto = flag("download_auto");
@@ -30,17 +13,13 @@ export const showOptions = flag("show_options");
 export const notifyEnd = flag("notify_end");
 
 /** The format that a new export begins with. */
-export const defaultFormat = { get: () => read("default_format"), set: (format) => write("default_format", format) };
+export const defaultFormat = {
+  get: () => machine.get("default_format"),
+  set: (format) => machine.set("default_format", format || null),
+};
 
 /** What was chosen last: `{ target, format, byTarget: { claims: { filters, options } } }`. */
 export const lastChoices = {
-  get() {
-    try {
-      const kept = JSON.parse(read(LAST));
-      return kept && typeof kept === "object" ? kept : {};
-    } catch {
-      return {};
-    }
-  },
-  set: (choices) => write(LAST, JSON.stringify(choices)),
+  get: () => parsed(machine.get("last_export"), {}),
+  set: (choices) => machine.set("last_export", JSON.stringify(choices)),
 };

@@ -40,7 +40,14 @@ export class Preview {
     } catch (problem) {
       if (isQuiet(problem, signal)) return;
       fill(this.estimate, estimates(null));
-      fill(this.sheet, h("p", { class: "empty" }, problem.errors.length ? "There is a preview as soon as the request is right." : `No preview: ${problem.message}`));
+      fill(
+        this.sheet,
+        h(
+          "p",
+          { class: "empty" },
+          problem.errors.length ? "There is a preview as soon as the request is right." : `No preview: ${problem.message}`,
+        ),
+      );
       this.heard(null, problem);
     }
     this.sheet.removeAttribute("aria-busy");
@@ -60,7 +67,13 @@ function estimates(preview) {
 function sheetOf({ preview_records: rows, estimated_record_count: total }) {
   if (total === 0) return h("p", { class: "empty" }, "No record matches. The file would say so, and hold none.");
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const lines = rows.map((row) => h("tr", {}, names.map((name) => cell(row[name]))));
+  const lines = rows.map((row) =>
+    h(
+      "tr",
+      {},
+      names.map((name) => cell(row[name])),
+    ),
+  );
   const more = total > rows.length ? `The first ${count(rows.length)} of ${records(total)}.` : `All ${records(total)}.`;
   return [table("First records", names, lines, { class: "records" }), h("p", { class: "help" }, more)];
 }

@@ -15,19 +15,29 @@ export class Progress {
   }
 
   update({ status, progress }) {
+    this.bar.hidden = status === "pending";
     if (status === "pending") {
-      this.bar.removeAttribute("value");
-      this.where.textContent = "Waiting for a worker";
+      this.samples = [];
+      this.where.textContent = "for a free worker";
       this.pace.textContent = "";
       return;
     }
-    const { phase = "starting", done = 0, expected = null, percent = null, bytes: size = 0, seconds_left: left = null } = progress ?? {};
+    const {
+      phase = "starting",
+      done = 0,
+      expected = null,
+      percent = null,
+      bytes: size = 0,
+      seconds_left: left = null,
+    } = progress ?? {};
     if (percent === null) this.bar.removeAttribute("value");
     else this.bar.value = percent;
     const share = percent === null ? "" : ` · ${Math.floor(percent)} %`;
     this.where.textContent = `${phaseWord(phase)}${expected ? ` ${count(done)} of ${count(expected)} records` : ""}${share}`;
     const rate = phase === "writing" ? this.rate(done) : null;
-    this.pace.textContent = [rate && `${count(rate)} records/s`, size && bytes(size), left !== null && `${about(left)} left`].filter(Boolean).join(" · ");
+    this.pace.textContent = [rate && `${count(rate)} records/s`, size && bytes(size), left !== null && `${about(left)} left`]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   /** Records a second, of late. A job that began again begins to be measured again. */

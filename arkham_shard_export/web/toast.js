@@ -27,6 +27,12 @@ function show(role, text, actions, ms) {
     const leave = () => {
       timer = setTimeout(() => note.remove(), ms);
     };
-    for (const [event, then] of [["pointerenter", stay], ["focusin", stay], ["pointerleave", leave], ["focusout", leave]]) note.addEventListener(event, then);
+    for (const [event, then] of [
+      ["pointerenter", stay],
+      ["focusin", stay],
+      ["pointerleave", leave],
+      ["focusout", leave],
+    ])
+      note.addEventListener(event, then);
   }
 }

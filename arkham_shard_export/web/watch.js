@@ -3,18 +3,19 @@
 import { ask } from "./api.js";
 import { download, hasFile } from "./files.js";
 import { back } from "./connection.js";
-import { h, say } from "./dom.js";
+import { h } from "./dom.js";
 import { follow, isActive } from "./follower.js";
 import { downloadAuto, notifyEnd } from "./preferences.js";
 import { address, current } from "./router.js";
+import { parsed, tab } from "./storage.js";
 import { news } from "./toast.js";
 import { jobTitle, records, stateWord } from "./words.js";
 
 const KEY = "watched_exports";
 const LONG_MS = 10_000;
 
-const watched = () => JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-const keep = (ids) => sessionStorage.setItem(KEY, JSON.stringify(ids.slice(-50)));
+const watched = () => parsed(tab.get(KEY), []);
+const keep = (ids) => tab.set(KEY, JSON.stringify(ids.slice(-50)));
 
 export function watch(job) {
   keep([...watched().filter((id) => id !== job.id), job.id]);
@@ -48,8 +49,8 @@ function ended(job) {
   if (!forget(job.id) || job.status === "gone") return;
   const text = `${jobTitle(job)}: ${stateWord(job.status).toLowerCase()}${job.status === "completed" ? `, ${records(job.record_count)}` : ""}.`;
   const { view, params } = current();
-  if (view === "jobs" && params.jobId === job.id) say(text);
-  else news(text, h("a", { href: address("jobs", { jobId: job.id }) }, "Show"));
+  // The view of the job tells of its end itself.
+  if (view !== "jobs" || params.jobId !== job.id) news(text, h("a", { href: address("jobs", { jobId: job.id }) }, "Show"));
   if (downloadAuto.get() && hasFile(job)) download(job);
   if (new Date(job.completed_at) - new Date(job.created_at) >= LONG_MS) notify(text, job);
 }

@@ -1,4 +1,6 @@
 // Numbers, sizes and times as people read them, in the browser's own language.
+import { now } from "./clock.js";
+
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -48,12 +50,17 @@ export const instant = (iso) => exact.format(new Date(iso));
 
 export const clock = (iso) => hour.format(new Date(iso));
 
-const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [86_400 * 14, "day", 86_400]];
+const STEPS = [
+  [60, "second", 1],
+  [3600, "minute", 60],
+  [86_400, "hour", 3600],
+  [86_400 * 14, "day", 86_400],
+];
 
 /** How long ago, or in what time; far away it is a date. */
-export function ago(iso, now = Date.now()) {
-  const seconds = (new Date(iso) - now) / 1000;
-  if (seconds > -5 && seconds <= 0) return "just now";
+export function ago(iso) {
+  const seconds = (new Date(iso) - now()) / 1000;
+  if (seconds > -5 && seconds < 2) return "just now";
   for (const [under, unit, size] of STEPS) {
     if (Math.abs(seconds) < under) return relative.format(Math.trunc(seconds / size), unit);
   }
@@ -66,11 +73,28 @@ export function titled(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const STATES = { pending: "Waiting", processing: "Running", completed: "Complete", failed: "Failed", cancelled: "Cancelled", gone: "Removed" };
+/** A name in the middle of a sentence; ACH stays ACH. */
+export const within = (name) => (/^[A-Z][a-z]/.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name);
+
+const STATES = {
+  pending: "Waiting",
+  processing: "Running",
+  completed: "Complete",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  gone: "Removed",
+};
 
 export const stateWord = (status) => STATES[status] ?? titled(status);
 
-const PHASES = { starting: "Starting", counting: "Counting records", flattening: "Looking for nested columns", writing: "Writing", finishing: "Finishing the file", storing: "Storing the file" };
+const PHASES = {
+  starting: "Starting",
+  counting: "Counting records",
+  flattening: "Looking for nested columns",
+  writing: "Writing",
+  finishing: "Finishing the file",
+  storing: "Storing the file",
+};
 
 export const phaseWord = (phase) => PHASES[phase] ?? titled(phase);
 

@@ -47,12 +47,14 @@ def problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
 
 
 def url(route: Route, given: str = "no-such-one") -> str:
-    return PREFIX + re.sub(r"\{\w+\}", given.replace("\\", r"\\"), route.path)
+    path = route.path.replace("{version}", "1")
+    return PREFIX + re.sub(r"\{\w+\}", given.replace("\\", r"\\"), path)
 
 
 def possible(route: Route) -> list[str]:
     """The methods of all routes that take its path."""
     path = url(route).removeprefix(PREFIX)
+    # A template may be named as another route is.
     return sorted(
         {each.method for each in ROUTES if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each.path), path)}
     )
@@ -64,7 +66,7 @@ def test_another_method_is_refused_with_those_that_are_possible(
     host: RunningHost, route: Route, method: str
 ) -> None:
     if method in possible(route):
-        method = "PUT"
+        pytest.skip("That one is possible.")
     answer = host.client.request(method, url(route))
     problem(answer, 405, "method-not-allowed")
     allowed = answer.headers["allow"].split(", ")
@@ -82,7 +84,9 @@ def test_an_unknown_path_is_a_problem_as_well(host: RunningHost, method: str, pa
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in ROUTES if "_id}" in each.path], ids=lambda each: each.name
+    "route",
+    [each for each in ROUTES if "{job_id}" in each.path or "{schedule_id}" in each.path],
+    ids=lambda each: each.name,
 )
 @pytest.mark.parametrize("given", [str(uuid4()), "0", "%2e%2e", "a" * 3000, "%F0%9F%98%80", "';--"])
 def test_an_unknown_one_is_the_same_problem_whatever_its_id(
@@ -94,14 +98,6 @@ def test_an_unknown_one_is_the_same_problem_whatever_its_id(
     assert host.client.request(route.method, url(route, given), **body).content == unknown.content
 
 
-def matches(one: Route, other: Route) -> bool:
-    """Whether a path of the second is one of the first as well: a template may be named as another route is."""
-    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), other.path) is not None
-
-
-TEMPLATE = {"name": "Mine", "target": "claims", "format": "json"}
-
-
 @pytest.mark.parametrize(
     "route", [each for each in ROUTES if "{template_id}" in each.path], ids=lambda each: each.name
 )
@@ -111,7 +107,7 @@ TEMPLATE = {"name": "Mine", "target": "claims", "format": "json"}
 def test_an_unknown_template_is_the_same_problem_whatever_its_id_or_name(
     host: RunningHost, route: Route, template_id: str
 ) -> None:
-    body = {"json": TEMPLATE} if 415 in route.refusals else {}
+    body = {"json": BODIES["create_template"]} if 415 in route.refusals else {}
     unknown = host.client.request(route.method, url(route), **body)
     problem(unknown, 404, "template-not-found")
     answer = host.client.request(route.method, url(route, template_id), **body)

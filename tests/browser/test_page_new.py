@@ -229,3 +229,19 @@ def test_a_host_that_fails_is_shown_with_its_sentence_and_asked_again(
     page.unroute(f"**{path}")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".card.target").first).to_be_visible()
+
+
+def test_a_record_is_text_whatever_it_says(site: Site, page: Page) -> None:
+    hostile = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+    job, _ = site.host.export("claims", "csv", filters={"document_id": hostile})
+    page.goto(site.at("jobs", jobId=job["id"]))
+    expect(page.get_by_text(hostile)).to_be_visible()
+    shown = {
+        "preview_records": [{"text": hostile}],
+        "estimated_record_count": 1,
+        "estimated_file_size_bytes": 9,
+    }
+    page.route("**/api/export/preview", lambda route: route.fulfill(json=shown | {"estimated_seconds": None}))
+    page.goto(site.at())
+    expect(page.locator(".sheet td")).to_have_text(hostile)
+    assert page.title() == "New · Export"
