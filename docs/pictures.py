@@ -73,7 +73,7 @@ def export(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
 
 def spread(data: Path, jobs: list[dict[str, Any]]) -> None:
     """As if they had been made over the last days, and not all of them well."""
-    chance = Random(1912)  # noqa: S311
+    chance = Random(1912)
     with sqlite3.connect(data / "arkham.db") as connection:
         for number, job in enumerate(jobs):
             back = timedelta(days=min(DAYS - 1, abs(chance.gauss(0, 14))), minutes=chance.uniform(10, 600))

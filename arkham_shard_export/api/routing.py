@@ -6,10 +6,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -26,10 +28,25 @@ from arkham_shard_export.api.pages import SEVERAL
 from arkham_shard_export.api.routes import PREFIX, ROUTES
 from arkham_shard_export.api.ui import add_page
 from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
+from arkham_shard_export.jobs.templates import RESERVED
 from arkham_shard_export.settings import Settings
 
 _NAMED_LIKE_A_JOB = ("/jobs/batch",)
 """Paths at which no job is to be looked for."""
+
+
+class _TemplateConvertor(Convertor[str]):
+    """A template's name or id, which is never that of a route beside it."""
+
+    regex = f"(?!{RESERVED}(?:/|$))[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _JSON = ("application/json", "+json")
 
@@ -89,6 +106,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
     settings = Settings.from_environment()
     common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
     route_class = type("ExportRoute", (ExportRoute,), common)
+    register_url_convertor("template", _TemplateConvertor())
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
     known: list[APIRoute] = []
 
@@ -97,7 +115,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
 
     for each in ROUTES:
         router.add_api_route(
-            each.path,
+            each.path.replace("{template_id}", "{template_id:template}"),
             each.endpoint,
             methods=[each.method],
             response_model=None,

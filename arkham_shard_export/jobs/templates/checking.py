@@ -12,6 +12,7 @@ from arkham_shard_export.jobs.table.templates import name_key
 _MARKS = " -_.,;:()[]&+'’!#@·–—°§"
 """What a name may hold besides letters and digits: nothing that leads out of a folder, an address, a quotation, a format
 string or a tag."""
+RESERVED = "preview"
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-f]{32}")
 
 
@@ -38,6 +39,8 @@ def name_problem(name: object) -> FieldProblem | None:
         return _problem("name", name, "name must not begin with a point or a space, nor end with a space.")
     if not any(unicodedata.category(each)[0] in "LN" for each in name):
         return _problem("name", name, "name must have a letter or a digit.")
+    if name_key(name) == RESERVED:
+        return _problem("name", name, f"name cannot be {RESERVED!r}, which is an address of its own.")
     if looks_like_an_id(name):
         return _problem("name", name, "name must not look like an id; give it a name for people.")
     return None
