@@ -114,7 +114,10 @@ def create_router(in_schema: bool = True) -> APIRouter:
 def _unknown(request: Request, known: list[APIRoute]) -> Response:
     """What no route takes: with another method it might."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    allowed = sorted({name for each in known if each.path_regex.match(path) for name in each.methods or ()})
+    taking = [each for each in known if each.path_regex.match(path)]
+    # A path of its own goes before one whose id it might be.
+    taking = [each for each in taking if each.path == path] or taking
+    allowed = sorted({name for each in taking for name in each.methods or ()})
     if not allowed:
         return error_response(
             404, "There is nothing here. /api/export/jobs, /formats and /targets are places to start."
