@@ -6,12 +6,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -28,24 +26,7 @@ from arkham_shard_export.api.pages import SEVERAL
 from arkham_shard_export.api.routes import PREFIX, ROUTES
 from arkham_shard_export.api.ui import add_page
 from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
-from arkham_shard_export.jobs.templates import RESERVED
 from arkham_shard_export.settings import Settings
-
-_NAMED_LIKE_A_JOB = ("/jobs/batch",)
-"""Paths at which no job is to be looked for."""
-
-
-class _TemplateConvertor(Convertor[str]):
-    """A template's name or id, which is never that of a route beside it."""
-
-    regex = f"(?!{RESERVED}(?:/|$))[^/]+"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return quote(value, safe="")
-
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _JSON = ("application/json", "+json")
@@ -106,16 +87,15 @@ def create_router(in_schema: bool = True) -> APIRouter:
     settings = Settings.from_environment()
     common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
     route_class = type("ExportRoute", (ExportRoute,), common)
-    register_url_convertor("template", _TemplateConvertor())
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
     known: list[APIRoute] = []
 
     async def answer_unknown(request: Request) -> Response:
         return _unknown(request, known)
 
-    for each in ROUTES:
+    for each in sorted(ROUTES, key=lambda each: "{" in each.path):
         router.add_api_route(
-            each.path.replace("{template_id}", "{template_id:template}"),
+            each.path,
             each.endpoint,
             methods=[each.method],
             response_model=None,
@@ -125,8 +105,10 @@ def create_router(in_schema: bool = True) -> APIRouter:
             operation_id=f"export_{each.name}",
             responses=each.documented(),
         )
-        if each.path in _NAMED_LIKE_A_JOB:
-            others = [method for method in METHODS if method != each.method]
+        if "{" not in each.path:
+            # Whatever its method, nothing is looked for under the name of a path of its own.
+            taken = [one.method for one in ROUTES if one.path == each.path]
+            others = [method for method in METHODS if method not in taken]
             router.add_api_route(each.path, answer_unknown, methods=others, include_in_schema=False)
     add_page(router)
     known += [
@@ -140,9 +122,10 @@ def create_router(in_schema: bool = True) -> APIRouter:
 def _unknown(request: Request, known: list[APIRoute]) -> Response:
     """What no route takes: with another method it might."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    named = [each for each in known if each.path == path]
-    matching = named or [each for each in known if each.path_regex.match(path)]
-    allowed = sorted({name for each in matching for name in each.methods or ()})
+    taking = [each for each in known if each.path_regex.match(path)]
+    # A path of its own goes before one whose id it might be.
+    taking = [each for each in taking if each.path == path] or taking
+    allowed = sorted({name for each in taking for name in each.methods or ()})
     if not allowed:
         return error_response(
             404, "There is nothing here. /api/export/jobs, /formats and /targets are places to start."

@@ -30,7 +30,7 @@ def description(host: RunningHost) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(max(300, CASES))
+@pytest.mark.timeout(max(900, 2 * CASES))
 def test_generated_requests_find_only_what_is_described(host: RunningHost, tmp_path: Path) -> None:
     if host.name == "standalone-postgres":
         pytest.skip("The same code serves the other two.")

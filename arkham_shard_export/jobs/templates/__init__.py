@@ -1,6 +1,5 @@
 """Named exports: kept, checked, and taken apart again where a job is made of one."""
 
-from arkham_shard_export.jobs.templates.checking import RESERVED
 from arkham_shard_export.jobs.templates.library import TemplateLibrary, is_built_in
 
-__all__ = ["RESERVED", "TemplateLibrary", "is_built_in"]
+__all__ = ["TemplateLibrary", "is_built_in"]
