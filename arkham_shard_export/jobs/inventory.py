@@ -65,6 +65,9 @@ class Inventory:
             infos.append(
                 await asyncio.to_thread(self._custom_info, tenant_id, list(self._sources.registered))
             )
+        if self._layouts is None:
+            for info in infos:
+                info.options = [each for each in info.options if each.name != "layout"]
         return infos
 
     def _table_infos(self, tenant_id: str | None) -> list[TargetInfo]:

@@ -51,6 +51,9 @@ def samples(option: dict[str, Any], format: str) -> list[Any]:
             return ["Europe/Berlin", "America/New_York"]
         case "date_format":
             return [each for each in option["choices"] if each != option["default"]] + ["%d.%m.%Y %H:%M"]
+        case "layout":
+            # Which there are, only the host knows.
+            return ["any"] if format in option["refused"] else []
         case "object":
             return [*option["choices"], *parts(option, format)]
     raise AssertionError(option)
@@ -167,7 +170,7 @@ def test_sources_of_other_shards_declare_what_they_honour(host: RunningHost) -> 
         assert "created_at" in options["sort_by"]["choices"]
         assert "group_by" not in options
         for name, option in options.items():
-            sample = samples(option, "json")[0]
+            sample = next(iter(samples(option, "json")))
             source = {"source": "claims again"}
             given = {name: sample, **({"sort_by": "id"} if name == "sort_order" else {})}
             problems = checked(host, "custom", "json", filters=source, options=given)

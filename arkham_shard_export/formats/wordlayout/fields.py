@@ -52,7 +52,9 @@ def fields_of(source: str) -> set[str]:
     try:
         template: nodes.Template = environment().parse(source)
     except (TemplateError, RecursionError) as error:
-        raise Unfit(f"One of its fields cannot be read: {str(error)[:120]}.") from None
+        raise Unfit(
+            "One of its fields cannot be read: a field is {{ name }}, a condition {% if name %} … {% endif %}."
+        ) from error
     return set(_walk(template.body, {}))
 
 

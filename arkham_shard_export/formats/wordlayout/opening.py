@@ -108,7 +108,7 @@ def tree_of(data: bytes) -> Any:
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise Unfit(f"It has a part that is no XML: {str(error)[:100]}.") from error
+        raise Unfit("It has a part that is no XML.") from error
 
 
 def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
