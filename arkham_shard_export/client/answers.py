@@ -42,8 +42,10 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
     templates: list[TemplateSummary]
+    total: int
 
 
+@dataclass(frozen=True, slots=True)
 class SchedulePage:
     schedules: list[ExportSchedule]
     total: int
@@ -54,6 +56,7 @@ class VersionPage:
     versions: list[TemplateSummary]
 
 
+@dataclass(frozen=True, slots=True)
 class RunPage:
     runs: list[ExportScheduleRun]
     total: int

@@ -248,6 +248,8 @@ def check_template(method: str, suffix: str = "") -> Callable[[Scene, Person], N
             else:
                 assert answer.status_code == (412 if person.may_see(owner) else 403), shown
 
+    return check
+
 
 def check_schedules(scene: Scene, person: Person) -> None:
     seen = {each for each, owner in scene.schedules.items() if person.may_see(owner)}
