@@ -39,25 +39,26 @@ class Lanes:
         left = 1.0
         try:
             for each in parts:
-                left -= await self._share(each.request, each.target, left)
-                if left < 0:
+                share = await self._share(each.request, each.target, left)
+                if share is None:
                     return LARGE
+                left -= share
         except ServiceUnavailable:
             # A view, or a table without row ids.
             return LARGE
         return SMALL
 
-    async def _share(self, request: ExportRequest, target: Target, left: float) -> float:
-        """Of what a small job may hold; what is more than what is `left` is not measured further."""
+    async def _share(self, request: ExportRequest, target: Target, left: float) -> float | None:
+        """Of what a small job may hold; None where it is more than what is `left`."""
         most = SMALL_PAGES_RECORDS if request.format == "pdf" else SMALL_RECORDS
         limit = request.options.max_records
+        if limit is not None and limit <= most * left:
+            return limit / most
         records = 0
         for each in target.sets:
             records += await self._rows(each.table)
-            if limit is not None and records >= limit:
-                return limit / most
             if records > most * left:
-                break
+                return None
         return records / most
 
     async def _rows(self, table: Table) -> int:
