@@ -20,6 +20,15 @@ class Database(Protocol):
     async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]: ...
 
 
+@runtime_checkable
+class Returning(Protocol):
+    """What a database service has besides if it tells what a change has done, which spares the look afterwards."""
+
+    async def change(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        """As `execute`; gives the rows of the statement's RETURNING."""
+        ...
+
+
 class Events(Protocol):
     """The host's bus: subscribers run inside `emit`, one after another."""
 
