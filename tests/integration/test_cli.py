@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -9,12 +10,15 @@ import os
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from arkham_shard_export.standalone.app import sole_server
 from arkham_shard_export.standalone.seed import seed_sqlite
+from arkham_shard_export.standalone.tables import open_sqlite
 from tests.tools import needed
 
 
@@ -190,3 +194,98 @@ def test_a_reader_that_has_seen_enough_ends_the_export_quietly(data_dir: Path) -
 def test_wrong_usage_exits_with_two() -> None:
     assert run("export").returncode == 2
     assert run("no-such-command").returncode == 2
+
+
+# Several exports
+
+
+def batch(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return run("batch", "--data", str(data_dir), *arguments)
+
+
+def test_several_exports_go_into_one_file(data_dir: Path, tmp_path: Path) -> None:
+    output = tmp_path / "case.zip"
+    parts = (
+        "--part",
+        "documents json",
+        "--part",
+        "claims csv status=disputed max_records=1 name='The disputed'",
+    )
+    ran = batch(data_dir, *parts, "-o", str(output))
+    assert ran.returncode == 0, ran.stderr
+    with zipfile.ZipFile(output) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            "01-documents.json",
+            "02-The-disputed.csv",
+            "contents.json",
+            "README.txt",
+        ]
+        contents = json.loads(archive.read("contents.json"))
+    claims = contents["parts"][1]
+    assert (claims["filters"], claims["options"]["max_records"]) == ({"status": "disputed"}, 1)
+    told = ran.stderr.decode()
+    assert "part 1: 40 of 40 records, 01-documents.json" in told
+    assert f"41 of {40 + claims['expected']} records written" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["case.zip"]
+
+
+def test_parts_come_from_a_file_or_from_standard_input(data_dir: Path, tmp_path: Path) -> None:
+    parts = [{"target": "claims", "format": "xlsx"}, {"target": "graph", "format": "xlsx"}]
+    asked = tmp_path / "monday.json"
+    for body in (parts, {"parts": parts, "continue_on_error": True}):
+        asked.write_text(json.dumps(body))
+        ran = batch(data_dir, "--from", str(asked), "-o", "-")
+        assert ran.returncode == 0, ran.stderr
+        assert "Claims" in openpyxl.load_workbook(io.BytesIO(ran.stdout)).sheetnames
+        assert b"80 of 80 records written" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "Give the parts"),
+        (("--part", "claims csv", "--from", "x.json"), 2, "Give the parts"),
+        (("--part", "claims"), 2, "must begin with a target and a format"),
+        (("--part", "claims 'csv"), 2, "No closing quotation"),
+        (("--part", "claims csv status"), 1, "must be NAME=VALUE"),
+        (("--part", "claims csv", "--part", "claim csv"), 1, "parts[1]: Target 'claim' is not available."),
+        (("--from", "nowhere.json"), 1, "No such file"),
+        (("--from", os.devnull), 1, "is not JSON"),
+    ],
+)
+def test_a_batch_that_is_asked_for_wrongly_is_refused_and_writes_nothing(
+    data_dir: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    ran = batch(data_dir, *arguments, "-o", str(tmp_path / "out.zip"))
+    assert (ran.returncode, told in ran.stderr.decode()) == (code, True), ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("body", ["{}", '{"parts": 1}', '{"parts": [], "colour": 1}', "7", "[]"])
+def test_a_file_that_holds_no_batch_is_refused(data_dir: Path, tmp_path: Path, body: str) -> None:
+    asked = tmp_path / "asked.json"
+    asked.write_text(body)
+    ran = batch(data_dir, "--from", str(asked), "-o", str(tmp_path / "out.zip"))
+    assert ran.returncode in (1, 2)
+    assert b"parts" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_part_that_fails_is_told_by_the_exit_code_even_where_the_others_go_on(tmp_path: Path) -> None:
+    seed_sqlite(tmp_path, 5, targets=["claims", "documents"])
+    with contextlib.closing(open_sqlite(tmp_path)) as connection:
+        connection.execute("ALTER TABLE arkham_claims RENAME TO sound_claims")
+        connection.execute(
+            "CREATE VIEW arkham_claims AS SELECT id, json_extract('broken', '$') AS text FROM sound_claims"
+        )
+    parts = ("--part", "claims csv", "--part", "documents csv", "-o", str(tmp_path / "out.zip"))
+    ran = batch(tmp_path, *parts)
+    assert ran.returncode == 1
+    assert b"Part 1 (Claims as CSV) failed: Reading the database failed" in ran.stderr
+    assert not (tmp_path / "out.zip").exists()
+    ran = batch(tmp_path, *parts, "--continue-on-error")
+    assert ran.returncode == 1
+    assert b"part 1 failed: Reading the database failed" in ran.stderr
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert "02-documents.csv" in archive.namelist()
