@@ -177,21 +177,23 @@ def run(options: argparse.Namespace) -> int:
 async def _run(options: argparse.Namespace) -> int:
     from arkham_shard_export.standalone.administering import template_library
 
-    async with template_library(options.data, options.database_url, settings_of_environment()) as library:
+    settings, stored = settings_of_environment(), not _comes_along(getattr(options, "template", None))
+    async with template_library(
+        options.data, options.database_url, settings, stored=stored
+    ) as library:
         try:
             await options.work(library, options)
         except TemplateNotFound as error:
-            reference = getattr(options, "template", "")
-            found, _ = await library.page(_scope(options), MOST_LISTED, 0)
-            names = [each.name for each in found]
-            if any(reference in (each.id, each.name) for each in found):
-                # Of a version that there is none of.
+            if getattr(options, "version", None) is not None and "version" in str(error):
                 raise WrongUsage(str(error)) from error
-            raise WrongUsage(
-                f"There is no template {reference!r}.{did_you_mean([reference], names)} "
-                "arkham-export templates list shows which there are."
-            ) from error
+            there, _ = await library.page(_scope(options), MOST_LISTED, 0)
+            raise unknown_template(options.template, there) from error
     return 0
+
+
+def unknown_template(given: str, there: Iterable[TemplateSummary]) -> WrongUsage:
+    meant = did_you_mean([given], [each.name for each in there])
+    return WrongUsage(f"There is no template {given!r}.{meant} templates list shows which there are.")
 
 
 def expanded(
