@@ -94,12 +94,17 @@ class CsvWriter:
         cells = Cells(adjustments, _is_guarded(options), dialect, Moments(options, adjustments))
         encoders = [cells.encoder(column) for column in section.columns]
         join, to_bytes = dialect.delimiter.join, cells.to_bytes
+        every = dialect.encoding == PLAIN.encoding
         # A line of a single null would be empty, and readers skip empty lines.
         nothing, end = dialect.quote * 2, dialect.end.encode(dialect.codec)
 
         def encode(batch: Batch) -> bytes:
             columns = [each(values) for each, values in zip(encoders, columns_of(batch), strict=True)]
-            lines = [to_bytes(join(line) or nothing) for line in zip(*columns, strict=True)]
+            rows = zip(*columns, strict=True)
+            if every:
+                lines = [(join(line) or nothing).encode() for line in rows]
+            else:
+                lines = [to_bytes(join(line) or nothing) for line in rows]
             lines.append(b"")
             return end.join(lines)
 

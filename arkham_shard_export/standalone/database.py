@@ -56,18 +56,19 @@ class SqliteService:
         self._connection.row_factory = aiosqlite.Row
 
     async def execute(self, sql: str, params: Parameters | None = None) -> None:
-        async with self._connection.execute(sql, _plain(params)):
-            pass
+        await self._rows(sql, params)
 
     async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None:
-        async with self._connection.execute(sql, _plain(params)) as cursor:
-            row = await cursor.fetchone()
-        return None if row is None else dict(row)
+        rows = await self._rows(sql, params)
+        return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
-        async with self._connection.execute(sql, _plain(params)) as cursor:
-            rows = await cursor.fetchall()
-        return [dict(row) for row in rows]
+        return await self._rows(sql, params)
+
+    async def _rows(self, sql: str, params: Parameters | None) -> list[dict[str, Any]]:
+        """A statement and its rows in one go: a cursor left open would keep the connection at a state of the database, and
+        the next change would be refused at once if another process has written since (SQLITE_BUSY_SNAPSHOT)."""
+        return [dict(row) for row in await self._connection.execute_fetchall(sql, _plain(params))]
 
     async def stop(self) -> None:
         await self._connection.close()

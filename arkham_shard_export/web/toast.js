@@ -1,11 +1,11 @@
-// Short notes at the foot of the page. A trouble stays until it is dismissed; news goes by itself.
+// Short notes at the foot of the page. A trouble, and news that leads somewhere, stay until they are dismissed.
 import { h } from "./dom.js";
 
 const NEWS_MS = 8000;
 
 /** `actions` are buttons or links that follow from the news. */
 export function news(text, ...actions) {
-  show("status", text, actions, NEWS_MS);
+  show("status", text, actions, actions.length ? null : NEWS_MS);
 }
 
 export function trouble(text) {

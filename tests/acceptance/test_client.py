@@ -149,6 +149,37 @@ def test_the_same_key_is_the_same_job(client: ExportClient) -> None:
     assert refused.value.status == 422
 
 
+def test_several_exports_are_one_call_and_come_in_one_file(
+    client: ExportClient, host: RunningHost, tmp_path: Path
+) -> None:
+    parts = [{"target": "claims", "format": "csv", "name": "all"}, {"target": "graph", "format": "json"}]
+    told: list[ExportProgress] = []
+    job = client.create_batch(parts, continue_on_error=True, retention_hours=3, key="a script's batch")
+    job = client.wait(job.id, on_progress=told.append)
+    assert job.parts is not None
+    assert [(part.target, part.status, part.file) for part in job.parts] == [
+        ("claims", ExportStatus.COMPLETED, "01-all.csv"),
+        ("graph", ExportStatus.COMPLETED, "02-graph.json"),
+    ]
+    assert (job.format, job.continue_on_error, job.metadata["retention_hours"]) == ("zip", True, 3)
+    path = client.download(job, tmp_path)
+    assert (path.suffix, digest(path)) == (".zip", job.sha256)
+    again = client.create_batch(parts, continue_on_error=True, retention_hours=3, key="a script's batch")
+    assert again.id == job.id
+    with pytest.raises(Refused) as refused:
+        client.create_batch([{"target": "claims", "format": "csv", "options": {"max_records": 0}}])
+    assert refused.value.errors[0]["field"] == "parts[0].options.max_records"
+
+    async def awaited() -> Job:
+        async with AsyncExportClient(str(host.client.base_url)) as other:
+            made = await other.create_batch(parts)
+            return await other.wait(made.id)
+
+    assert [part.record_count for part in asyncio.run(awaited()).parts or ()] == [
+        part.record_count for part in job.parts
+    ]
+
+
 def test_a_request_whose_answer_is_lost_makes_no_second_job(host: RunningHost, line: CuttingProxy) -> None:
     before = host.client.get("/api/export/jobs").json()["total"]
     line.allowances = [0, 10]

@@ -126,7 +126,10 @@ class Maker:
                 for pair in pairs
             )
         if method in ("POST", "PATCH") and path.split("/")[-1] not in ("link", "pause", "resume", "run"):
-            options["content"] = self.schedule() if path.startswith("/schedules") else self.body()
+            makers = {"/schedules": self.schedule, "/jobs/batch": self.batch}
+            options["content"] = next(
+                (make for at, make in makers.items() if path.startswith(at)), self.body
+            )()
             options["headers"]["Content-Type"] = pick.choice(
                 ("application/json",) * 9 + ("text/plain", "application/xml; charset=utf-7")
             )
@@ -170,6 +173,24 @@ class Maker:
         return json.dumps(body, ensure_ascii=bool(pick.randrange(4))).encode("utf-8", "surrogatepass")
 
     def body(self) -> bytes:
+        return self.sent(self.asked())
+
+    def batch(self) -> bytes:
+        """Parts of which one or more are hostile, some under names that are."""
+        pick = self.random
+        parts: list[Any] = [self.asked() for _ in range(pick.choice((1, 2, 3)))]
+        parts += [self.value() for _ in range(pick.choice((0, 0, 0, 1)))]
+        for part in parts:
+            if isinstance(part, dict) and pick.randrange(2):
+                part["name"] = self.value() if pick.randrange(4) == 0 else self.text(100)
+        body: dict[str, Any] = {"parts": parts if pick.randrange(20) else self.value()}
+        if pick.randrange(5) == 0:
+            body[pick.choice(("continue_on_error", "retention_hours", "format", self.text(60)))] = (
+                self.value()
+            )
+        return self.sent(body)
+
+    def asked(self) -> dict[str, Any]:
         pick = self.random
         body: dict[str, Any] = {"format": pick.choice(("json", "csv")), "target": pick.choice(list(TARGETS))}
         target = TARGETS[body["target"]]
@@ -196,6 +217,10 @@ class Maker:
                             )
                         )
                     ] = self.value()
+        return body
+
+    def sent(self, body: Any) -> bytes:
+        pick = self.random
         content = json.dumps(body, ensure_ascii=bool(pick.randrange(4))).encode("utf-8", "surrogatepass")
         if pick.randrange(15) == 0:
             at = pick.randrange(len(content))

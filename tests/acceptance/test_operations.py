@@ -28,7 +28,7 @@ from tests.hosts import RunningHost, arkhamframe, standalone
 
 RECORDS = 5
 KINDS = ["standalone", "standalone-postgres", "arkhamframe"]
-CHECKS = {"database", "store", "queue", "outbox", "lease"}
+CHECKS = {"database", "store", "queue", "outbox", "lease", "schedules"}
 TENANT = {"X-Tenant-Id": "5b6a2c3e-8a5e-4a7e-9a56-0f0a6d1d9b11"}
 ANALYST = {"X-User-Id": "ann"}
 ADMIN = {"X-User-Id": "root", "X-User-Role": "admin"}

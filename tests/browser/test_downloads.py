@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.conftest import to
 from tests.hosts import RunningHost, standalone
 
 NAME = "Fälle-案件-дело.csv"
@@ -41,7 +42,9 @@ def test_a_name_in_any_script_and_every_byte_arrive(
     assert (tmp_path / "saved").read_bytes() == whole.content
 
 
-def test_with_a_token_the_page_asks_for_it_and_downloads_by_a_signed_link(page: Page, tmp_path: Path) -> None:
+def test_with_a_token_the_page_asks_for_it_and_downloads_by_a_signed_link(
+    context: BrowserContext, page: Page, tmp_path: Path
+) -> None:
     with standalone(tmp_path / "data", demo=True, token=TOKEN) as host:
         host.client.headers["Authorization"] = f"Bearer {TOKEN}"
         job, whole = host.export("claims", "csv")
@@ -61,3 +64,15 @@ def test_with_a_token_the_page_asks_for_it_and_downloads_by_a_signed_link(page: 
         assert "signature=" in arriving.value.url
         assert hashlib.sha256(saved.read_bytes()).hexdigest() == job["metadata"]["sha256"]
         assert saved.read_bytes() == whole.content
+        # The token goes along with what makes and follows an export, and is in nothing that is copied.
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url(host, ""))
+        to(page, "New")
+        with page.expect_response("**/events") as following:
+            page.get_by_role("button", name="Export ").click()
+        assert following.value.status == 200
+        expect(page.locator(".standing")).to_have_text("Complete", timeout=30_000)
+        page.get_by_role("button", name="Copy as curl").click()
+        expect(page.get_by_text("Copied as a curl command.").first).to_be_visible()
+        command = page.evaluate("navigator.clipboard.readText()")
+        assert "$ARKHAM_EXPORT_TOKEN" in command
+        assert TOKEN not in command

@@ -245,3 +245,20 @@ def test_a_record_is_text_whatever_it_says(site: Site, page: Page) -> None:
     page.goto(site.at())
     expect(page.locator(".sheet td")).to_have_text(hostile)
     assert page.title() == "New · Export"
+
+
+def test_an_export_that_is_refused_for_now_says_why(site: Site, page: Page, watched: Watched) -> None:
+    watched.forgive(429)
+    page.goto(site.at())
+    expect(figure(page, "Records")).not_to_have_text("–")
+    problem = {
+        "type": "urn:arkham-export:problem:too-many-jobs",
+        "status": 429,
+        "detail": "Too many exports run.",
+    }
+    page.route("**/api/export/jobs", lambda route: route.fulfill(status=429, json=problem))
+    page.get_by_role("button", name="Export ").click()
+    expect(page.locator(".act .problem")).to_have_text("Too many exports run.")
+    page.unroute("**/api/export/jobs")
+    page.get_by_role("button", name="Export ").click()
+    expect(page.locator(".standing")).to_be_visible()
