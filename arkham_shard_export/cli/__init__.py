@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from arkham_shard_export import __version__
 from arkham_shard_export.cli import (
+    batch,
     catalog,
     check,
     completion,
@@ -17,14 +18,29 @@ from arkham_shard_export.cli import (
     preview,
     processes,
     remote,
+    schedules,
     seed,
+    templates,
 )
 from arkham_shard_export.cli.exits import MEANINGS, Exit, Stopped, die_of, exit_of, heed_signals
 from arkham_shard_export.cli.parsing import Parser, sentence_of
 
 __all__ = ["main"]
 
-MODULES = (export, preview, catalog, remote, processes, jobs, seed, check, completion)
+MODULES = (
+    export,
+    batch,
+    preview,
+    catalog,
+    templates,
+    remote,
+    processes,
+    jobs,
+    schedules,
+    seed,
+    check,
+    completion,
+)
 """Each adds its commands, in the order in which help lists them. A new command is a module, and its name here."""
 
 EXAMPLES = (

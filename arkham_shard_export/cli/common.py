@@ -6,6 +6,8 @@ import argparse
 import importlib.util
 import json
 import os
+import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -111,6 +113,21 @@ def look_into(location: Location) -> None:
     from arkham_shard_export.sources.opening import open_snapshot
 
     open_snapshot(location, system_clock, exact=False).close()
+
+
+def run_on_database(
+    options: argparse.Namespace, work: Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+) -> int:
+    """Of a command on what hosts keep in the database, which shows what users have written."""
+    import asyncio
+
+    location = location_of(options)
+    if options.database_url:
+        # A pool of connections takes longer to say that there is none to be had, and does not say why.
+        look_into(location)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    return asyncio.run(work(options))
 
 
 def settings_of_environment() -> Settings:

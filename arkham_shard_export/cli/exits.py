@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     int(Exit.DONE): "done; check: all is well",
-    int(Exit.FAILED): "failed, and no file was left; check: something is wrong",
+    int(Exit.FAILED): "failed, no file was left; batch: a part failed; check: something is wrong",
     int(Exit.USAGE): "asked for wrongly: something unknown, or a wrong value",
     int(Exit.UNREACHABLE): "host, database or store does not answer; another try may succeed",
     int(Exit.RUNNING): "remote wait: the job has not ended within --timeout",

@@ -17,9 +17,8 @@ from arkham_shard_export.cli.common import (
     add_json,
     add_place,
     add_quiet,
-    location_of,
-    look_into,
     print_json,
+    run_on_database,
     settings_of_environment,
 )
 from arkham_shard_export.cli.exits import Exit
@@ -158,15 +157,7 @@ def _action(
 
 def run(options: argparse.Namespace) -> int:
     """Look at export jobs of all tenants, cancel, repeat and remove them, straight on the database, while hosts run or not."""
-    import asyncio
-
-    location = location_of(options)
-    if options.database_url:
-        # A pool of connections takes longer to say that there is none to be had, and does not say why.
-        look_into(location)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    return asyncio.run(_run(options))
+    return run_on_database(options, _run)
 
 
 async def _run(options: argparse.Namespace) -> int:

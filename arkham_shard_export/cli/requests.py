@@ -5,29 +5,43 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from arkham_shard_export.bounds import MAX_PREVIEW_RECORDS
+from arkham_shard_export.bounds import MAX_PREVIEW_RECORDS, MAX_TEMPLATE_VERSIONS
 from arkham_shard_export.cli.common import WrongUsage, complete_by
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.targets import TARGETS
 
+STANDARD_INPUT = "-"
+
 
 def add_request(
-    parser: argparse.ArgumentParser, *, of_host: bool = False, format_default: str | None = None
+    parser: argparse.ArgumentParser,
+    *,
+    of_host: bool = False,
+    format_default: str | None = None,
+    by_template: bool = False,
+    target_name: str = "target",
 ) -> None:
-    """`of_host`: a host may have more targets and formats than we know of."""
+    """`of_host`: a host may have more targets and formats than we know of. `by_template`: a template may say all of it.
+
+    `target_name` is `--target` where the command is about something else.
+    """
     closed: dict[str, Any] = {} if of_host else {"choices": [*TARGETS]}
+    if by_template and target_name == "target":
+        closed["nargs"] = "?"
     target = parser.add_argument(
-        "target", metavar="TARGET", help=f"{', '.join(TARGETS)}{', custom' if of_host else ''}", **closed
+        target_name, metavar="TARGET", help=f"{', '.join(TARGETS)}{', custom' if of_host else ''}", **closed
     )
     complete_by(target, "targets")
     closed = {} if of_host else {"choices": [*FORMATS]}
     format = parser.add_argument(
         "--format",
         metavar="FORMAT",
-        required=format_default is None,
+        required=format_default is None and not by_template,
         default=format_default,
         help=", ".join(FORMATS) + (f" (default: {format_default})" if format_default else ""),
         **closed,
@@ -46,9 +60,41 @@ def add_request(
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="such as max_records=100 or sort_by=created_at. targets TARGET lists them",
+        help="such as max_records=100 or date_range=last_7_days. targets TARGET lists them",
     )
     complete_by(option, "options")
+
+
+def add_template(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--template",
+        metavar="NAME",
+        help="all that a template says, by its name or id; what is given besides overrides it. templates list lists them",
+    )
+    parser.add_argument(
+        "--template-version",
+        type=_version,
+        metavar="N",
+        help="an earlier version of it (default: the newest)",
+    )
+
+
+def template_of(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The template as a request names it."""
+    if options.template is None:
+        if options.template_version is not None:
+            raise WrongUsage("--template-version is of a --template; give that too.")
+        return None
+    version = options.template_version
+    return {"template": options.template, **({} if version is None else {"version": version})}
+
+
+def check_asked(options: argparse.Namespace) -> None:
+    """Without a template there must be a target and a format."""
+    given = {"TARGET": options.target, "--format FORMAT": options.format}
+    missing = [name for name, value in given.items() if value is None]
+    if missing and options.template is None:
+        raise WrongUsage(f"What is to be exported? Give {' and '.join(missing)}, or --template NAME.")
 
 
 def add_records(parser: argparse.ArgumentParser) -> None:
@@ -62,25 +108,42 @@ def add_records(parser: argparse.ArgumentParser) -> None:
 
 
 def filters_of(options: argparse.Namespace) -> dict[str, Any]:
+    return filters_in(options.filter, "--filter")
+
+
+def options_of(options: argparse.Namespace) -> dict[str, Any]:
+    return options_in(options.option, "--option")
+
+
+def filters_in(words: Sequence[str], flag: str) -> dict[str, Any]:
     """A value that is a JSON list is several values, and so is a name that is given again."""
     pairs: dict[str, Any] = {}
-    for name, text in _pairs(options.filter, "--filter"):
+    for name, text in _pairs(words, flag):
         value = _json(text) if text.startswith("[") else text
         pairs[name] = _joined(pairs[name], value) if name in pairs else value
     return pairs
 
 
-def options_of(options: argparse.Namespace) -> dict[str, Any]:
+def options_in(words: Sequence[str], flag: str) -> dict[str, Any]:
     """A value that is JSON (true, 10, null, a list) is read as such; a list may also be written with commas between."""
     from arkham_shard_export.pipeline.declaring import LIST_OPTIONS
 
     pairs: dict[str, Any] = {}
-    for name, text in _pairs(options.option, "--option"):
+    for name, text in _pairs(words, flag):
         if name in pairs:
-            raise WrongUsage(f"--option {name} is given twice; it can have one value.")
+            raise WrongUsage(f"{flag} {name} is given twice; it can have one value.")
         value = _json(text)
         pairs[name] = text.split(",") if name in LIST_OPTIONS and value == text else value
     return pairs
+
+
+def json_in(place: str, what: str) -> Any:
+    """What a file holds, or standard input for `-`; `what` is the option that names it, for who has to mend it."""
+    try:
+        text = sys.stdin.read() if place == STANDARD_INPUT else Path(place).read_text("utf-8")
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WrongUsage(f"{what} {place} is no JSON in UTF-8: {error}.") from error
 
 
 def whole(text: str, least: int, most: int) -> int:
@@ -92,6 +155,10 @@ def whole(text: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {least} to {most}")
     return number
+
+
+def _version(text: str) -> int:
+    return whole(text, 1, MAX_TEMPLATE_VERSIONS)
 
 
 def _preview_records(text: str) -> int:

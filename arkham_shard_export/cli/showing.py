@@ -16,7 +16,7 @@ SHORT_ID = 8
 def show_jobs(jobs: Sequence[ExportJob], *, whole_ids: bool = False) -> None:
     """`whole_ids`: for whoever takes no beginnings of them."""
     rows = [("ID", "CREATED", "STATUS", "TARGET", "FORMAT", "RECORDS", "SIZE", "BY")]
-    length = None if whole_ids else _telling_length([job.id for job in jobs])
+    length = None if whole_ids else short_id_length([job.id for job in jobs])
     for job in jobs:
         records = f"{job.record_count:,}" if job.status is ExportStatus.COMPLETED else "-"
         rows.append(
@@ -35,7 +35,7 @@ def show_jobs(jobs: Sequence[ExportJob], *, whole_ids: bool = False) -> None:
         print_table(rows, right=(5, 6))
 
 
-def _telling_length(ids: Sequence[str]) -> int:
+def short_id_length(ids: Sequence[str]) -> int:
     """How much of the ids tells these jobs apart."""
     length = SHORT_ID
     while len({each[:length] for each in ids}) < len(set(ids)):
@@ -52,8 +52,8 @@ def show_job(job: ExportJob, besides: Mapping[str, str | None]) -> None:
         ("error", job.error),
         ("target", job.target),
         ("format", job.format),
-        ("filters", _short_json(job.filters)),
-        ("options", _short_json(_changed_options(job))),
+        ("filters", short_json(job.filters)),
+        ("options", short_json(_changed_options(job))),
         ("created by", job.created_by),
         ("created", local(job.created_at)),
         ("started", local(job.started_at)),
@@ -66,8 +66,7 @@ def show_job(job: ExportJob, besides: Mapping[str, str | None]) -> None:
         ("size", size(job.file_size) if job.file_size is not None else None),
     ]
     facts += [
-        (name, value if isinstance(value, str) else _short_json(value))
-        for name, value in job.metadata.items()
+        (name, value if isinstance(value, str) else short_json(value)) for name, value in job.metadata.items()
     ]
     print_facts([(name, value) for name, value in facts if value not in (None, "-", "{}")])
 
@@ -85,5 +84,5 @@ def _changed_options(job: ExportJob) -> dict[str, Any]:
     return {name: value for name, value in asdict(job.options).items() if value != usual[name]}
 
 
-def _short_json(value: object) -> str:
+def short_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

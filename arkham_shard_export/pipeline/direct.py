@@ -10,7 +10,7 @@ from typing import Any
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats.wordlayout import check_layout
 from arkham_shard_export.models import PartRequest, TargetInfo
-from arkham_shard_export.pipeline.batch import export_batch
+from arkham_shard_export.pipeline.batch import BatchProgress, export_batch
 from arkham_shard_export.pipeline.catalogs import TargetCatalogs
 from arkham_shard_export.pipeline.declaring import target_info
 from arkham_shard_export.pipeline.export import Outcome, Progress, export
@@ -100,6 +100,7 @@ def export_batch_directly(
     clock: Clock = system_clock,
     processes: int = 1,
     continue_on_error: bool = False,
+    progress: BatchProgress = lambda _phase, _parts: None,
 ) -> Outcome:
     """As `export_directly`, several exports over one state of the data: the parts of a batch as REST takes them, without
     templates."""
@@ -109,6 +110,7 @@ def export_batch_directly(
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         for place, each in enumerate(asked):
             try:
+                _check_no_template(each)
                 found = _checked_in(snapshot, each.format, each.target, each.filters, each.options, clock)
             except InvalidRequest as error:
                 problems += problems_of_part(place, error.problems)
@@ -118,7 +120,14 @@ def export_batch_directly(
         raise InvalidRequest(problems)
     batch = BatchRequest(tuple(checked), continue_on_error)
     with closing(SharedRecords(batch, location, clock, processes)) as records:
-        return export_batch(batch, records, sink, exported_at=clock())
+        return export_batch(batch, records, sink, exported_at=clock(), progress=progress)
+
+
+def _check_no_template(part: PartRequest) -> None:
+    """Rather than leave out what the template says."""
+    if part.template is not None:
+        message = "Without a library of templates there are none to choose from."
+        raise InvalidRequest([FieldProblem("template", part.template, message)])
 
 
 def _checked(
