@@ -586,9 +586,18 @@ def test_one_schedule_that_cannot_be_reckoned_holds_up_no_other(
             at(1).astimezone(UTC).isoformat(timespec="microseconds"),
             broken.id,
         )
-        hosts.now = at(1) + timedelta(seconds=1)
+        for hour in (1, 2):
+            hosts.now = at(hour) + timedelta(seconds=1)
+            await hosts.tick()
+            # After a restart all are reckoned anew.
+            hosts.restart()
+        # And where the clock was ahead.
+        ahead = (hosts.now + HOUR).isoformat(timespec="microseconds")
+        await hosts.sql("UPDATE arkham_export_schedules SET last_due = ?", ahead)
         await hosts.tick()
-        assert [each.due for each in await hosts.runs(sound)] == [at(1)]
+        hosts.now = at(3)
+        await hosts.tick()
+        assert [each.due for each in await hosts.runs(sound)] == [at(1), at(2), at(3)]
         assert "Mars/Olympus" in caplog.text
 
     run(work)
