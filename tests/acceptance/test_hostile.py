@@ -99,8 +99,11 @@ class Maker:
         pick = self.random
         method, path = pick.choice((*CALLS, *[("POST", "/jobs"), ("POST", "/preview")] * (len(CALLS) // 2)))
         options: dict[str, Any] = {"headers": {}}
-        if "{job_id}" in path:
-            path = path.replace("{job_id}", quote(self.text().encode("utf-8", "surrogatepass"), safe=""))
+        with_body = (method, path) in BODIED
+        if "{" in path:
+            path = re.sub(
+                r"\{\w+\}", lambda _: quote(self.text().encode("utf-8", "surrogatepass"), safe=""), path
+            )
         elif method == "GET":
             names = (
                 "status",
@@ -120,8 +123,8 @@ class Maker:
                 "=".join(quote(each.encode("utf-8", "surrogatepass"), safe="") for each in pair)
                 for pair in pairs
             )
-        if method == "POST" and path in ("/jobs", "/preview"):
-            options["content"] = self.body()
+        if with_body:
+            options["content"] = self.body("templates" in path)
             options["headers"]["Content-Type"] = pick.choice(
                 ("application/json",) * 9 + ("text/plain", "application/xml; charset=utf-7")
             )
@@ -148,9 +151,15 @@ class Maker:
             ).strip()
         return method, path, options
 
-    def body(self) -> bytes:
+    def body(self, of_template: bool) -> bytes:
         pick = self.random
         body: dict[str, Any] = {"format": pick.choice(("json", "csv")), "target": pick.choice(list(TARGETS))}
+        if of_template:
+            body["name"] = self.text(60) if pick.randrange(2) else f"T{pick.randrange(1000)}"
+        elif pick.randrange(8) == 0:
+            body["template"] = pick.choice(
+                (self.text(60), self.value(), {"template": "T1", "version": self.value()})
+            )
         target = TARGETS[body["target"]]
         for _ in range(pick.choice((1, 1, 1, 1, 2, 4))):
             match pick.randrange(8):
@@ -171,6 +180,9 @@ class Maker:
                                 "max_preview_records",
                                 "created_by",
                                 "tenant_id",
+                                "description",
+                                "shared",
+                                "template",
                                 self.text(60),
                             )
                         )
@@ -183,6 +195,7 @@ class Maker:
 
 
 CALLS = [(each.method, each.path) for each in ROUTES]
+BODIED = {(each.method, each.path) for each in ROUTES if 415 in each.refusals}
 
 
 def tree(folder: Path) -> set[str]:
@@ -238,7 +251,7 @@ def answered(
     raise AssertionError
 
 
-def check(host: RunningHost, asked: tuple[str, str, dict[str, Any]], other: str) -> int:
+def check(host: RunningHost, asked: tuple[str, str, dict[str, Any]], other: str) -> tuple[str, int]:
     method, path, options = asked
     headers = {**of(B if other == A else A, "mallory"), **options["headers"]}
     answer = answered(host, method, f"/api/export{path}", options.get("content"), headers)
@@ -257,7 +270,7 @@ def check(host: RunningHost, asked: tuple[str, str, dict[str, Any]], other: str)
         assert found is None or found[0].lower() in f"{path} {options}".lower(), (found, shown)
     elif answer.status < 400:
         assert f"{MARKS[other]} " not in text, shown
-    return answer.status
+    return path, answer.status
 
 
 def test_hostile_values_break_nothing_and_are_told_nothing(shared: RunningHost) -> None:
@@ -268,19 +281,23 @@ def test_hostile_values_break_nothing_and_are_told_nothing(shared: RunningHost) 
         for name in ("claims", "entities", "timeline_events")
     }
     statuses: Counter[int] = Counter()
+    made = 0
     done = 0
     with ThreadPoolExecutor(4) as pool:
         while done < CASES:
             batch = [maker.request() for _ in range(min(BATCH, CASES - done))]
             others = [maker.random.choice((A, B)) for _ in batch]
-            statuses.update(pool.map(check, [host] * len(batch), batch, others))
+            answers = [*pool.map(check, [host] * len(batch), batch, others)]
+            statuses.update(status for _, status in answers)
+            made += answers.count(("/jobs", 201))
             done += len(batch)
     while _connections:
         _connections.pop().close()
     assert sum(statuses.values()) == CASES
     assert statuses[422] > CASES / 10, "the values reached what checks them"
     jobs = host.query("SELECT id FROM arkham_export_jobs")
-    assert statuses[201] == len(jobs)
+    assert made == len(jobs)
+    assert statuses[201] > made, "templates are made too"
     for (job_id,) in jobs:
         job = host.wait(job_id)
         assert job["status"] in ("completed", "failed", "cancelled")
