@@ -17,7 +17,14 @@ from tests.browser.conftest import Site, Watched, to
 WEB = Path(__file__).parents[2] / "arkham_shard_export" / "web"
 MOST_BYTES = 150_000
 MOST_LINES = 300
-VIEWS = {"New": "", "Jobs": "jobs", "Templates": "templates", "Schedules": "schedules", "History": "history", "Formats": "formats"}
+VIEWS = {
+    "New": "",
+    "Jobs": "jobs",
+    "Templates": "templates",
+    "Schedules": "schedules",
+    "History": "history",
+    "Formats": "formats",
+}
 TITLES = {name: name for name in VIEWS} | {"New": "New export"}
 WIDTHS = (360, 768, 1280, 2560, 3840)
 
