@@ -47,7 +47,7 @@ def test_what_is_chosen_is_saved_as_a_template_and_used_again(
     expect(entry).to_contain_text("For the conference.")
     expect(page.locator(".format-entry", has_text="Graph for Gephi")).to_contain_text("built in")
     to(page, "New")
-    page.locator(".card", has_text="Documents").click()
+    page.get_by_role("radio", name="Timeline").check(force=True)
     page.get_by_label("Use a template").select_option("Disputed for Monday")
     expect(page.get_by_role("radio", name="Claims")).to_be_checked()
     expect(page.get_by_role("radio", name="Excel workbook")).to_be_checked()
