@@ -48,7 +48,7 @@ MISSED = ("run_once", "skip")
 MAX_FAILURES = 3
 
 _Work = Callable[["JobService", argparse.Namespace], Awaitable[None]]
-_ID = "its id, or at least the first six characters of it, or its name"
+NAMED_BY = "its id, or at least the first six characters of it, or its name"
 _EXAMPLES = (
     (
         "arkham-export schedules create 'For the editor' --cron '0 7 * * MON' --target claims --format xlsx",
@@ -89,7 +89,7 @@ def add_commands(commands: Commands) -> None:
         "one schedule, its next due times and its latest runs",
         (("arkham-export schedules show 'For the editor'", "by name, id, or six characters of that"),),
     )
-    showing.add_argument("id", help=_ID)
+    showing.add_argument("id", help=NAMED_BY)
     _add_create(actions)
     for name, work, told, example in (
         ("pause", _pause, "begin no more runs", "nothing is due until it is resumed"),
@@ -98,7 +98,7 @@ def add_commands(commands: Commands) -> None:
         ("delete", _delete, "remove a schedule", "its jobs and their files stay"),
     ):
         examples = ((f"arkham-export schedules {name} 'For the editor'", example),)
-        _action(actions, name, work, told, examples).add_argument("id", help=_ID)
+        _action(actions, name, work, told, examples).add_argument("id", help=NAMED_BY)
     following = actions.add_parser(
         "next",
         help="when a plan would be due",

@@ -178,9 +178,7 @@ async def _run(options: argparse.Namespace) -> int:
     from arkham_shard_export.standalone.administering import template_library
 
     settings, stored = settings_of_environment(), not _comes_along(getattr(options, "template", None))
-    async with template_library(
-        options.data, options.database_url, settings, stored=stored
-    ) as library:
+    async with template_library(options.data, options.database_url, settings, stored=stored) as library:
         try:
             await options.work(library, options)
         except TemplateNotFound as error:
