@@ -46,15 +46,15 @@ _OPTIONS = [each.name for each in fields(ExportOptions)]
 _BODY = ("parts", "continue_on_error")
 _EXAMPLES = (
     (
-        "arkham-export batch --part 'documents json' --part 'claims csv status=disputed' -o case.zip",
+        "arkham-export batch --part 'graph csv' --part 'claims csv max_records=9' -o .",
         "two exports of the same moment in one ZIP",
     ),
     (
-        "arkham-export batch --part 'entities xlsx' --part 'graph xlsx' -o network.xlsx",
+        "arkham-export batch --part 'entities xlsx' --part 'graph xlsx' -o all.xlsx",
         "parts that are all workbooks become one",
     ),
     (
-        "arkham-export batch --part \"template='Timeline for a court' name=Court\" --part 'matrix pdf' -o .",
+        "arkham-export batch --part \"template='Timeline for a court' name=Court\" -o .",
         "a part by a template, under a name of its own",
     ),
     (

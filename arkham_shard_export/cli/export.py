@@ -67,7 +67,7 @@ _EXAMPLES = (
         "all that a template says; arkham-export templates list shows which there are",
     ),
     (
-        "arkham-export export claims --format csv --option date_range=last_7_days -o week.csv",
+        "arkham-export export claims --format csv --option date_range=last_7_days -o .",
         "what came in during the seven whole days before today",
     ),
 )

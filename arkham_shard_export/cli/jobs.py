@@ -28,7 +28,7 @@ from arkham_shard_export.cli.showing import show_job, show_jobs
 from arkham_shard_export.cli.tables import local, plain, size
 from arkham_shard_export.formats import FORMATS
 from arkham_shard_export.jobs.lifecycle import ENDED
-from arkham_shard_export.models import ExportFilter, ExportFormat, ExportStatus, ExportTarget
+from arkham_shard_export.models import BATCH_FORMAT, ExportFilter, ExportFormat, ExportStatus, ExportTarget
 
 if TYPE_CHECKING:
     from arkham_shard_export.jobs.administration import Administration, Doomed
@@ -132,7 +132,7 @@ def add_commands(commands: Commands) -> None:
 def add_job_filters(parser: argparse.ArgumentParser, *, of_host: bool = False) -> None:
     """`of_host`: a host may have more formats and targets than we know of."""
     statuses = [each.value for each in ExportStatus]
-    formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS))
+    formats = dict.fromkeys((*(each.value for each in ExportFormat), *FORMATS, BATCH_FORMAT))
     parser.add_argument("--status", choices=statuses, metavar="STATUS", help=", ".join(statuses))
     for name, valid in (("--format", [*formats]), ("--target", [each.value for each in ExportTarget])):
         parser.add_argument(

@@ -48,15 +48,15 @@ MISSED = ("run_once", "skip")
 MAX_FAILURES = 3
 
 _Work = Callable[["JobService", argparse.Namespace], Awaitable[None]]
-_ID = "its id, or at least the first six characters of it, or its name"
+NAMED_BY = "its id, or at least the first six characters of it, or its name"
 _EXAMPLES = (
     (
-        "arkham-export schedules create 'For the editor' --cron '0 7 * * MON' --target claims --format xlsx",
-        "every Monday at seven, by UTC",
+        "arkham-export schedules create Week --cron '0 7 * * MON' --template Week",
+        "every Monday at seven, by UTC, what a template says",
     ),
     (
-        "arkham-export schedules create 'Court' --every 1d --template 'Timeline for a court'",
-        "once a day what a template says",
+        "arkham-export schedules create Day --every 1d --target claims --format csv",
+        "once a day what words say",
     ),
     ("arkham-export schedules list", "all there are, with the next and the last run of each"),
     ("arkham-export schedules next --cron '0 7 * * MON' --time-zone Europe/Berlin", "when one would be due"),
@@ -89,7 +89,7 @@ def add_commands(commands: Commands) -> None:
         "one schedule, its next due times and its latest runs",
         (("arkham-export schedules show 'For the editor'", "by name, id, or six characters of that"),),
     )
-    showing.add_argument("id", help=_ID)
+    showing.add_argument("id", help=NAMED_BY)
     _add_create(actions)
     for name, work, told, example in (
         ("pause", _pause, "begin no more runs", "nothing is due until it is resumed"),
@@ -98,7 +98,7 @@ def add_commands(commands: Commands) -> None:
         ("delete", _delete, "remove a schedule", "its jobs and their files stay"),
     ):
         examples = ((f"arkham-export schedules {name} 'For the editor'", example),)
-        _action(actions, name, work, told, examples).add_argument("id", help=_ID)
+        _action(actions, name, work, told, examples).add_argument("id", help=NAMED_BY)
     following = actions.add_parser(
         "next",
         help="when a plan would be due",
@@ -131,22 +131,17 @@ def _add_create(actions: Commands) -> None:
         "a new schedule",
         (
             (
-                "arkham-export schedules create 'For the editor' --cron '0 7 * * MON' --time-zone Europe/Berlin"
-                " --target claims --format csv --filter status=verified",
-                "Mondays at seven in Berlin, whatever the season",
+                "arkham-export schedules create Day --every 1d --target claims --format csv",
+                "once a day from now on",
             ),
             (
-                "arkham-export schedules create 'Last week' --cron '0 7 * * MON' --target timeline --format pdf"
-                " --option date_range=last_7_days",
-                "each run with the days before it",
+                "arkham-export schedules create Week --cron '0 7 * * MON' --template Week",
+                "Mondays at seven, by the newest version of the template that there is then",
             ),
             (
-                "arkham-export schedules create 'Court' --every 1d --template 'Timeline for a court'",
-                "by the newest version that there is then",
-            ),
-            (
-                "arkham-export schedules create 'The case' --every 12h --request request.json --keep-files 3",
-                "from the body of a job, or of a batch: an object with parts",
+                "arkham-export schedules create Case --every 12h --request case.json",
+                "from the body of a job, or of a batch: an object with parts. --time-zone, --keep-files and the rest "
+                "go with each of these",
             ),
         ),
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from arkham_shard_export.cli.tables import local, print_facts, print_table, size
-from arkham_shard_export.models import ExportJob, ExportJobAnswer, ExportOptions, ExportStatus
+from arkham_shard_export.models import ExportJob, ExportJobAnswer, ExportOptions, ExportPart, ExportStatus
 
 SHORT_ID = 8
 
@@ -69,6 +69,12 @@ def show_job(job: ExportJob, besides: Mapping[str, str | None]) -> None:
         (name, value if isinstance(value, str) else short_json(value)) for name, value in job.metadata.items()
     ]
     print_facts([(name, value) for name, value in facts if value not in (None, "-", "{}")])
+
+
+def _part(part: ExportPart) -> str:
+    records = f"{part.record_count:,} records" if part.status is ExportStatus.COMPLETED else None
+    told = (part.name, f"{part.target} as {part.format}", part.status.value, records, part.file, part.error)
+    return ", ".join(each for each in told if each)
 
 
 def fields_of(job: ExportJobAnswer) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _Work = Callable[["TemplateLibrary", argparse.Namespace], Awaitable[None]]
 _EXAMPLES = (
     ("arkham-export templates list", "all there are, those that come with the program last"),
     (
-        "arkham-export templates save 'For the editor' claims --format docx --filter status=verified",
+        "arkham-export templates save Proof claims --format pdf --filter status=verified",
         "saves one, or its next version; the earlier ones are kept",
     ),
     ("arkham-export templates show 'Graph for Gephi'", "what it asks for"),
@@ -117,11 +117,11 @@ def _add_save(actions: Commands) -> None:
         "save a template, or the next version of the one of this name",
         (
             (
-                "arkham-export templates save 'For the editor' claims --format docx --filter status=verified",
+                "arkham-export templates save Proof claims --format pdf --filter status=verified",
                 "from the same words as an export",
             ),
             (
-                "arkham-export templates save 'Last week' timeline --format pdf --option date_range=last_7_days",
+                "arkham-export templates save Week claims --format csv --option date_range=last_week",
                 "with dates that follow the day on which it is used",
             ),
             (

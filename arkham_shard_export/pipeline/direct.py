@@ -90,7 +90,10 @@ def targets_directly(
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         for name in names:
             counting(name)
-            yield target_info(snapshot, TARGETS[name], None)
+            info = target_info(snapshot, TARGETS[name], None)
+            # Those are kept by a host.
+            info.options = [each for each in info.options if each.name != "layout"]
+            yield info
 
 
 def export_batch_directly(

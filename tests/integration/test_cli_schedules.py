@@ -41,9 +41,9 @@ class Place:
     def json(self, *arguments: str) -> Any:
         return json.loads(self.done(*arguments, "--json"))
 
-    def failed(self, *arguments: str) -> str:
+    def refused(self, *arguments: str, code: int = 2) -> str:
         ran = self.run(*arguments)
-        assert ran.returncode == 1, ran
+        assert ran.returncode == code, ran
         assert ran.stdout == ""
         return ran.stderr
 
@@ -102,20 +102,46 @@ def test_a_request_is_taken_from_a_file_and_completed(place: Place, tmp_path: Pa
         place.done("delete", name)
 
 
+def test_a_schedule_can_be_of_a_template_or_of_a_batch(place: Place, tmp_path: Path) -> None:
+    words = ("--template", "Graph for Gephi", "--template-version", "1", "--option", "max_records=5")
+    of_template = place.json("create", "Of a template", "--every", "1d", *words)
+    assert of_template["request"] == {
+        "template": {"template": "Graph for Gephi", "version": 1},
+        "options": {"max_records": 5},
+    }
+    body = {"parts": [{"target": "claims", "format": "csv"}, {"template": "Graph for Gephi"}]}
+    (tmp_path / "batch.json").write_text(json.dumps(body))
+    words = ("--request", str(tmp_path / "batch.json"))
+    assert place.json("create", "Of a batch", "--every", "1d", *words)["request"] == body
+    for name in ("Of a template", "Of a batch"):
+        job = place.host.wait(place.done("run", name).strip())
+        assert job["status"] == "completed", job
+        place.done("delete", name)
+    assert [each["target"] for each in job["parts"]] == ["claims", "graph"]
+
+
 def test_what_is_wrong_is_told_in_a_sentence(place: Place, tmp_path: Path) -> None:
-    assert "bad minute" in place.failed("create", "x", "--cron", "99 * * * *", *CLAIMS)
-    assert "either cron" in place.failed("create", "x", *CLAIMS)
-    assert "Berlin" in place.failed("create", "x", "--cron", "0 7 * * *", "--time-zone", "Berlin", *CLAIMS)
-    assert "'odt'" in place.failed("create", "x", "--every", "1d", "--target", "claims", "--format", "odt")
-    assert "schedules list" in place.failed("show", "nowhere")
+    assert "bad minute" in place.refused("create", "x", "--cron", "99 * * * *", *CLAIMS)
+    assert "either cron" in place.refused("create", "x", *CLAIMS)
+    assert "Berlin" in place.refused("create", "x", "--cron", "0 7 * * *", "--time-zone", "Berlin", *CLAIMS)
+    assert "'odt'" in place.refused("create", "x", "--every", "1d", "--target", "claims", "--format", "odt")
+    assert "Give --target and --format" in place.refused("create", "x", "--every", "1d")
+    assert "Did you mean 'Graph for Gephi'?" in place.refused(
+        "create", "x", "--every", "1d", "--template", "Graph for Gephy"
+    )
+    assert "Did you mean 'active'?" in place.refused("list", "--state", "activ")
+    assert "schedules list" in place.refused("show", "nowhere")
     (tmp_path / "wrong.json").write_text("{")
-    assert "is no JSON" in place.failed(
+    assert "is no JSON" in place.refused(
         "create", "x", "--every", "1d", "--request", str(tmp_path / "wrong.json")
     )
-    assert "No such file" in place.failed("create", "x", "--every", "1d", "--request", str(tmp_path / "none"))
+    assert "No such file" in place.refused(
+        "create", "x", "--every", "1d", "--request", str(tmp_path / "none"), code=1
+    )
     for _ in range(2):
         place.done("create", "Twice", "--every", "1d", *CLAIMS)
-    assert "Several schedules" in place.failed("delete", "Twice")
+    assert "Several schedules" in place.refused("delete", "Twice")
+    assert "Did you mean 'Twice'?" in place.refused("pause", "Twise")
     for each in place.json("list")["schedules"]:
         place.done("delete", each["id"])
 
@@ -127,7 +153,7 @@ def test_due_times_are_told_without_any_database(place: Place) -> None:
     times = [datetime.fromisoformat(each) for each in place.json("next", "--every", "1d")]
     assert len(times) == 5
     assert len({later - sooner for sooner, later in itertools.pairwise(times)}) == 1
-    assert "five fields" in place.failed("next", "--cron", "7 o'clock")
+    assert "five fields" in place.refused("next", "--cron", "7 o'clock")
     ran = subprocess.run(
         [*CLI, "next", "--every", "1d", "--count", "0"], capture_output=True, text=True, env=os.environ
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
 
-from arkham_shard_export.cli.common import Commands, Example, add_json, add_quiet, complete_by
+from arkham_shard_export.cli.batch import add_parts
+from arkham_shard_export.cli.common import Commands, add_quiet, complete_by
 from arkham_shard_export.cli.jobs import add_job_filters
-from arkham_shard_export.cli.remote import looking, making
-from arkham_shard_export.cli.remote.hosts import add_host
-from arkham_shard_export.cli.requests import add_records, add_request
+from arkham_shard_export.cli.remote import looking, making, schedules, templates
+from arkham_shard_export.cli.remote.hosts import add_action, add_host
+from arkham_shard_export.cli.requests import add_records, add_request, add_template
 
 _EXAMPLES = (
     ("export ARKHAM_EXPORT_URL=http://127.0.0.1:8100", "which host; or --url with every command"),
@@ -34,7 +34,7 @@ def add_commands(commands: Commands) -> None:
     add_host(remote)
     actions = remote.add_commands()
 
-    creating = _action(
+    creating = add_action(
         actions,
         "create",
         making.create,
@@ -48,12 +48,17 @@ def add_commands(commands: Commands) -> None:
                 "arkham-export remote create claims --format csv --key nightly-2026-11-26",
                 "one job, however often it is asked for under this key",
             ),
+            (
+                "arkham-export remote create --template 'Timeline for a court' --format docx",
+                "by a template of the host, but as a Word document",
+            ),
         ),
     )
-    add_request(creating, of_host=True)
+    add_request(creating, of_host=True, by_template=True)
+    add_template(creating)
     _add_making(creating)
 
-    exporting = _action(
+    exporting = add_action(
         actions,
         "export",
         making.export,
@@ -70,12 +75,31 @@ def add_commands(commands: Commands) -> None:
             ),
         ),
     )
-    add_request(exporting, of_host=True)
+    add_request(exporting, of_host=True, by_template=True)
+    add_template(exporting)
     _add_making(exporting)
     _add_output(exporting)
     add_quiet(exporting, _DOWNLOADING)
 
-    waiting = _action(
+    batching = add_action(
+        actions,
+        "batch",
+        making.batch,
+        "make several exports of one moment as one job, and fetch its file",
+        (
+            (
+                "arkham-export remote batch --part 'claims csv' --part 'graph xlsx' -o case.zip",
+                "one ZIP of both, verified",
+            ),
+            ("arkham-export remote batch --from monday.json", "the body of the job from a file"),
+        ),
+    )
+    add_parts(batching)
+    _add_making(batching)
+    _add_output(batching)
+    add_quiet(batching, _DOWNLOADING)
+
+    waiting = add_action(
         actions,
         "wait",
         making.wait,
@@ -94,7 +118,7 @@ def add_commands(commands: Commands) -> None:
     )
     add_quiet(waiting, _DOWNLOADING)
 
-    downloading = _action(
+    downloading = add_action(
         actions,
         "download",
         making.download,
@@ -111,7 +135,7 @@ def add_commands(commands: Commands) -> None:
     _add_output(downloading)
     add_quiet(downloading, _DOWNLOADING)
 
-    listing = _action(
+    listing = add_action(
         actions,
         "jobs",
         looking.jobs,
@@ -120,7 +144,7 @@ def add_commands(commands: Commands) -> None:
     )
     add_job_filters(listing, of_host=True)
 
-    showing = _action(
+    showing = add_action(
         actions,
         "show",
         looking.show,
@@ -129,7 +153,7 @@ def add_commands(commands: Commands) -> None:
     )
     _add_id(showing)
 
-    cancelling = _action(
+    cancelling = add_action(
         actions,
         "cancel",
         looking.cancel,
@@ -144,7 +168,7 @@ def add_commands(commands: Commands) -> None:
     ):
         singular = name[:-1]
         of_one = "pdf" if singular == "format" else "claims"
-        listing = _action(
+        listing = add_action(
             actions,
             name,
             work,
@@ -158,7 +182,7 @@ def add_commands(commands: Commands) -> None:
             listing.add_argument(singular, nargs="?", metavar=singular.upper(), help="only this one"), name
         )
 
-    previewing = _action(
+    previewing = add_action(
         actions,
         "preview",
         looking.preview,
@@ -173,21 +197,8 @@ def add_commands(commands: Commands) -> None:
     add_request(previewing, of_host=True, format_default="json")
     add_records(previewing)
 
-
-def _action(
-    actions: Commands,
-    name: str,
-    work: Callable[[argparse.Namespace], int],
-    told: str,
-    examples: Iterable[Example],
-) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
-    add_host(parser, again=True)
-    add_json(parser)
-    parser.set_defaults(run=work)
-    return parser
+    templates.add_commands(actions)
+    schedules.add_commands(actions)
 
 
 def _add_id(parser: argparse.ArgumentParser) -> None:

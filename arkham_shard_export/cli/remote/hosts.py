@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from arkham_shard_export.cli.account import tell
-from arkham_shard_export.cli.common import CommandFailed, WrongUsage, require
+from arkham_shard_export.cli.common import CommandFailed, Commands, Example, WrongUsage, add_json, require
 
 if TYPE_CHECKING:
     from arkham_shard_export.client import ExportClient, Job
@@ -50,6 +50,22 @@ def add_host(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
         f"(default: {SHORT_PATIENCE_SECONDS:g}, or {LONG_PATIENCE_SECONDS:g} for wait, download and export)",
         **(missing or {"default": None}),
     )
+
+
+def add_action(
+    actions: Commands,
+    name: str,
+    work: Callable[[argparse.Namespace], int],
+    told: str,
+    examples: Iterable[Example],
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
+    )
+    add_host(parser, again=True)
+    add_json(parser)
+    parser.set_defaults(run=work)
+    return parser
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`remote create`, `export`, `wait` and `download`: from a request to a verified file."""
+"""`remote create`, `export`, `batch`, `wait` and `download`: from a request to a verified file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arkham_shard_export.cli.account import tell, tell_account
+from arkham_shard_export.cli.batch import parts_of, tell_parts
 from arkham_shard_export.cli.common import TooLong, WrongUsage, print_json
 from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.progress import Meter, meter
@@ -20,7 +22,7 @@ from arkham_shard_export.cli.remote.hosts import (
     client_of,
     find,
 )
-from arkham_shard_export.cli.requests import filters_of, options_of
+from arkham_shard_export.cli.requests import check_asked, filters_of, options_of, template_of
 from arkham_shard_export.cli.showing import fields_of
 from arkham_shard_export.cli.tables import local, plain, size
 
@@ -31,6 +33,7 @@ STANDARD_OUTPUT = "-"
 
 
 def create(options: argparse.Namespace) -> int:
+    check_asked(options)
     with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         job = _made(client, options)
     if options.json:
@@ -41,13 +44,29 @@ def create(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
+    check_asked(options)
+    what = options.template or f"{options.target} as {options.format}"
+    return _exported(options, what, lambda client: _made(client, options))
+
+
+def batch(options: argparse.Namespace) -> int:
+    parts, goes_on = parts_of(options)
+
+    def made(client: ExportClient) -> Job:
+        return client.create_batch(
+            parts, continue_on_error=goes_on, retention_hours=options.retention_hours, key=options.key
+        )
+
+    return _exported(options, f"{len(parts)} exports" if len(parts) > 1 else "1 export", made)
+
+
+def _exported(options: argparse.Namespace, title: str, made: Callable[[ExportClient], Job]) -> int:
     _check_output(options)
-    with meter(f"{options.target} as {options.format}", "records", quiet=options.quiet) as told:
+    with meter(title, "records", quiet=options.quiet) as told:
         trouble = _trouble_shown(told)
         with client_of(options, LONG_PATIENCE_SECONDS, trouble) as client:
             told.told("asking", 0, None)
-            job = _made(client, options)
-            job = _followed(client, job, told, None)
+            job = _followed(client, made(client), told, None)
     if job.status != "completed":
         return _told_end(job, options)
     return _fetched(job, options)
@@ -73,6 +92,7 @@ def _made(client: ExportClient, options: argparse.Namespace) -> Job:
     return client.create(
         options.target,
         options.format,
+        template=template_of(options),
         filters=filters_of(options),
         options=options_of(options),
         retention_hours=options.retention_hours,
@@ -111,8 +131,7 @@ def _told_end(job: Job, options: argparse.Namespace) -> int:
     if not completed:
         tell(f"arkham-export: The export {job.id} is {job.status}: {job.error or 'it has no file.'}")
         return Exit.FAILED
-    _tell_account(job, options.quiet)
-    return Exit.DONE
+    return _tell_account(job, options.quiet)
 
 
 def _fetched(job: Job, options: argparse.Namespace) -> int:
@@ -127,10 +146,10 @@ def _fetched(job: Job, options: argparse.Namespace) -> int:
         to = _downloaded(job, f"{to}/" if options.output.endswith("/") else to, options)
     if options.json:
         print_json({**fields_of(job), "path": str(to)})
-    _tell_account(job, options.quiet)
+    code = _tell_account(job, options.quiet)
     if not options.quiet and options.output != STANDARD_OUTPUT:
         tell(f"{to}  {size(job.file_size)}  SHA-256 {job.sha256} verified")
-    return Exit.DONE
+    return code
 
 
 def _passed_on(job: Job, options: argparse.Namespace, stream: BinaryIO) -> None:
@@ -175,10 +194,17 @@ def _check_output(options: argparse.Namespace) -> None:
         raise WrongUsage(f"There is no folder {to.parent} to write {to.name} in.")
 
 
-def _tell_account(job: Job, quiet: bool) -> None:
+def _tell_account(job: Job, quiet: bool) -> int:
+    """The exit code with it: a batch may lack parts."""
     completeness: dict[str, Any] | None = job.metadata.get("completeness")
-    if completeness is not None:
+    if completeness is None:
+        return Exit.DONE
+    if job.parts is None:
         tell_account(completeness, job.metadata.get("adjustments") or [], quiet)
+        return Exit.DONE
+    parts = [{"part": number, **asdict(each)} for number, each in enumerate(job.parts, 1)]
+    tell_parts(parts, completeness, quiet)
+    return Exit.FAILED if completeness["failed_parts"] else Exit.DONE
 
 
 def _trouble_shown(told: Meter) -> Callable[[str], None]:
