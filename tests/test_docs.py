@@ -178,6 +178,22 @@ def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> N
             assert name in whole.headers
 
 
+def test_the_examples_of_the_page_on_schedules_do_what_it_says(tmp_path: Path) -> None:
+    page = PAGES["docs/schedules.md"]
+    (asking,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (following,) = re.findall(r"^    arkham-export (schedules next .*)$", page, re.MULTILINE)
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+        script = asking.replace("http://127.0.0.1:8100", str(host.client.base_url).rstrip("/"))
+        ran = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=True)
+        made = json.loads(ran.stdout)
+        assert made["state"] == "active"
+        told = set(re.findall(r"`(\w+)`", page))
+        assert made.keys() <= told
+    script = f"{sys.executable} -m arkham_shard_export.cli {following}"
+    ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(ran.stdout.splitlines()) == 5
+
+
 def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:
     """The commands for scripts and the commands without a server, run by a shell."""
     remote, direct = (
