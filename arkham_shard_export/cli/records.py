@@ -86,6 +86,7 @@ def _seed(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     """Write one export straight from the database: the same records, checks and files as a job's."""
     check_url(options.database_url)
+    asked = _asked(options)
     location: Location
     if options.database_url:
         location = PostgresLocation(options.database_url)
@@ -94,7 +95,6 @@ def _export(options: argparse.Namespace) -> int:
         if not main_file.exists():
             raise CommandFailed(f"There is no database in {options.data}. Remedy: arkham-export serve --demo")
         location = SqliteLocation(str(main_file), {name: str(path) for name, path in attached.items()})
-    asked = _asked(options)
     write = partial(
         export_directly,
         asked.format,

@@ -182,12 +182,18 @@ async def _versions(library: TemplateLibrary, options: argparse.Namespace) -> No
 
 
 def _print_table(templates: Sequence[TemplateSummary]) -> None:
-    rows = [("NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY", "ID")]
+    rows = [("NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY")]
     rows += [
-        (each.name, str(each.version), each.target, each.format, local(each.updated_at, "minutes"), each.updated_by,
-         each.id)
+        (
+            each.name,
+            str(each.version),
+            each.target,
+            each.format,
+            local(each.updated_at, "minutes"),
+            each.updated_by,
+        )
         for each in templates
-    ]  # fmt: skip
+    ]
     print("\n".join(aligned(rows, right=(1,))))
 
 
