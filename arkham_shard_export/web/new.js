@@ -1,6 +1,6 @@
 // New export: what, as what, which records, how; beside it the first of them, and how much it will be.
 import { begin, button } from "./actions.js";
-import { ask, askPatiently, isQuiet } from "./api.js";
+import { askPatiently, isQuiet } from "./api.js";
 import { Batch } from "./batch.js";
 import { Choices } from "./choices.js";
 import { copy } from "./clipboard.js";
@@ -8,12 +8,11 @@ import { curlOf } from "./curl.js";
 import { fill, fresh, h } from "./dom.js";
 import { failed, waiting } from "./empty.js";
 import { filterField, optionField } from "./fields.js";
-import { told } from "./files.js";
 import { openSchedule, openTemplate } from "./keep.js";
 import { showOptions } from "./preferences.js";
 import { Preview } from "./preview.js";
-import { go, note } from "./router.js";
-import { news } from "./toast.js";
+import { note } from "./router.js";
+import { templateSelect, useTemplate } from "./use.js";
 import { count, some, titled, within } from "./words.js";
 
 export function newView(params, signal) {
@@ -52,19 +51,10 @@ async function load(node, params, signal) {
   }
 }
 
-/** The choices of a saved template; where it is not there any more, that is said and the others stay. */
-async function useTemplate(choices, { template, version }, signal) {
-  const id = encodeURIComponent(template);
-  const path = `/templates/${id}${version ? `/versions/${encodeURIComponent(version)}` : ""}`;
-  const found = await told(() => ask(path, { signal }));
-  if (!found) return;
-  choices.take(found);
-  news(`${found.name} is filled in.`);
-}
-
 class Maker {
   constructor(choices, signal) {
     this.choices = choices;
+    this.signal = signal;
     this.fields = [];
     this.preview = new Preview(signal, (preview, problem) => this.heard(preview, problem));
     this.targets = radios("What", "target", choices.targets.map(targetCard), choices.target, (name) => this.chooseTarget(name));
@@ -112,25 +102,10 @@ class Maker {
         this.summary,
         h("div", { class: "row" }, this.submit, curl),
       ),
-      h("section", { class: "keep", "aria-label": "Keep and repeat" }, this.templates(), this.keeping()),
+      h("section", { class: "keep", "aria-label": "Keep and repeat" }, templateSelect(this.signal), this.keeping()),
       this.batch.node,
       h("section", { class: "look" }, h("h2", {}, "Preview"), this.preview.sheet),
     );
-  }
-
-  /** Templates are asked for when the view is there; without an answer there are none to choose. */
-  templates() {
-    const select = h("select", { onchange: () => go("", { template: select.value }) }, h("option", { value: "" }, "Choose…"));
-    const group = (label, list) =>
-      list.length ? h("optgroup", { label }, list.map((each) => h("option", { value: each.id }, each.name))) : null;
-    ask("/templates?limit=200", { signal: this.signal })
-      .then(({ templates }) => {
-        const saved = templates.filter((each) => !each.built_in);
-        const builtIn = templates.filter((each) => each.built_in);
-        select.append(...[group("Saved", saved), group("Built in", builtIn)].filter(Boolean));
-      })
-      .catch(() => {});
-    return h("label", { class: "use" }, h("span", {}, "Use a template"), select);
   }
 
   keeping() {
