@@ -56,7 +56,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--database-url",
         metavar="URL",
-        default=os.environ.get(DATABASE_VARIABLE),
+        default=os.environ.get(DATABASE_VARIABLE) or None,
         help=f"PostgreSQL instead of SQLite: postgresql://… (default: ${DATABASE_VARIABLE})",
     )
 

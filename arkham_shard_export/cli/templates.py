@@ -45,7 +45,7 @@ _Work = Callable[["TemplateLibrary", argparse.Namespace], Awaitable[None]]
 _EXAMPLES = (
     ("arkham-export templates list", "all there are, those that come with the program last"),
     (
-        "arkham-export templates save Proof claims --format pdf --filter status=verified",
+        "arkham-export templates save Proof claims --format pdf --option max_records=9",
         "saves one, or its next version; the earlier ones are kept",
     ),
     ("arkham-export templates show 'Graph for Gephi'", "what it asks for"),
@@ -117,11 +117,11 @@ def _add_save(actions: Commands) -> None:
         "save a template, or the next version of the one of this name",
         (
             (
-                "arkham-export templates save Proof claims --format pdf --filter status=verified",
+                "arkham-export templates save Proof claims --format pdf --option max_records=9",
                 "from the same words as an export",
             ),
             (
-                "arkham-export templates save Week claims --format csv --option date_range=last_week",
+                "arkham-export templates save Day claims --format csv --option date_range=today",
                 "with dates that follow the day on which it is used",
             ),
             (
@@ -177,7 +177,9 @@ def run(options: argparse.Namespace) -> int:
 async def _run(options: argparse.Namespace) -> int:
     from arkham_shard_export.standalone.administering import template_library
 
-    settings, stored = settings_of_environment(), not _comes_along(getattr(options, "template", None))
+    reference = getattr(options, "template", None)
+    stored = reference is None or _may_be_stored(reference)
+    settings = settings_of_environment()
     async with template_library(options.data, options.database_url, settings, stored=stored) as library:
         try:
             await options.work(library, options)
@@ -211,7 +213,7 @@ async def _expanded(
     from arkham_shard_export.pipeline.parts import problems_of_part
     from arkham_shard_export.standalone.administering import template_library
 
-    stored = any(each.template is not None and not _comes_along(each.template) for each in asked)
+    stored = any(_may_be_stored(each.template) for each in asked)
     found: list[JobRequest] = []
     problems: list[FieldProblem] = []
     settings = settings_of_environment()
@@ -226,12 +228,12 @@ async def _expanded(
     return found
 
 
-def _comes_along(given: object) -> bool:
-    """Whether it is a template of the program, for which the database needs no tables."""
+def _may_be_stored(given: object) -> bool:
+    """Whether it takes tables to find it, and is not a template of the program."""
     from arkham_shard_export.jobs.templates import is_built_in
 
     name = given.get("template") if isinstance(given, Mapping) else given
-    return isinstance(name, str) and is_built_in(name)
+    return isinstance(name, str) and not is_built_in(name)
 
 
 async def _list(library: TemplateLibrary, options: argparse.Namespace) -> None:
@@ -313,7 +315,7 @@ async def _versions(library: TemplateLibrary, options: argparse.Namespace) -> No
 
 
 def show_templates(templates: Sequence[TemplateSummary]) -> None:
-    rows = [("NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY", "ID")]
+    rows = [("NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY")]
     rows += [
         (
             each.name,
@@ -322,7 +324,6 @@ def show_templates(templates: Sequence[TemplateSummary]) -> None:
             each.format,
             local(each.updated_at, "minutes"),
             each.updated_by,
-            each.id,
         )
         for each in templates
     ]

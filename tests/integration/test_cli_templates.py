@@ -48,7 +48,7 @@ def test_a_template_is_saved_shown_replaced_and_deleted(host: RunningHost, comma
     versions = command("templates", "versions", "Disputed", "--json").json["versions"]
     assert [each["version"] for each in versions] == [2, 1]
     listed = command("templates", "list").out.splitlines()
-    assert listed[0].split() == ["NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY", "ID"]
+    assert listed[0].split() == ["NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY"]
     assert listed[1].startswith("Disputed")
     assert any(line.startswith("Graph for Gephi") for line in listed)
     assert "1 of " in command("templates", "list", "--limit", "1").out
@@ -90,8 +90,6 @@ def test_an_export_asks_for_what_a_template_says_and_words_override_it(
 
 def test_dates_follow_the_day_of_the_export(host: RunningHost, command: Commands) -> None:
     moments = {"claim-old": timedelta(days=30), "claim-new": timedelta(days=2)}
-    (found,) = host.query("SELECT COUNT(*) FROM arkham_claims WHERE id LIKE 'claim-lost-%'")
-    assert found[0] >= len(moments)
     ids = [row[0] for row in host.query("SELECT id FROM arkham_claims ORDER BY id LIMIT 2")]
     now = datetime.now(UTC)
     for each, age in zip(ids, moments.values(), strict=True):
