@@ -84,7 +84,7 @@ def test_an_export_is_made_and_fetched_by_keyboard_alone(site: Site, page: Page)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     download = page.get_by_role("button", name="Download")
-    expect(download).to_be_visible(timeout=30_000)
+    expect(download).to_be_visible()
     for _ in range(5):
         if download.evaluate("(button) => button === document.activeElement"):
             break
