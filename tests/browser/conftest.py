@@ -15,7 +15,6 @@ from tests.conftest import new_database
 from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
 from tests.tools import needed
 
-
 # On a busy machine even a short preview takes its time; a test that passes never waits so long.
 expect.set_options(timeout=30_000)
 
