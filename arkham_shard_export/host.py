@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from arkham_shard_export.errors import ServiceUnavailable
-from arkham_shard_export.ports import Database, Events, Parameters
+from arkham_shard_export.ports import Database, Events, Parameters, Returning
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.sources.location import Location, PostgresLocation, SqliteLocation
@@ -37,7 +37,7 @@ class Host:
 
     def database(self) -> Database:
         """The database service; ServiceUnavailable where the host has none."""
-        return GuardedDatabase(self._required("database"))
+        return guarded(self._required("database"))
 
     def events(self) -> Events:
         """The event bus; ServiceUnavailable where the host has none."""
@@ -123,6 +123,17 @@ class GuardedDatabase:
             raise ServiceUnavailable(
                 "database", "The host's database does not answer as expected; try again in a moment."
             ) from error
+
+
+class _GuardedReturning(GuardedDatabase):
+    async def change(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self._guarded(self._service.change, sql, params)
+        return rows
+
+
+def guarded(service: Any) -> GuardedDatabase:
+    """The service, with what it can do besides."""
+    return (_GuardedReturning if isinstance(service, Returning) else GuardedDatabase)(service)
 
 
 _warned_at = -WARNING_SECONDS

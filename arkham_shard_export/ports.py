@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -18,6 +18,15 @@ class Database(Protocol):
     async def fetch_one(self, sql: str, params: Parameters | None = None) -> dict[str, Any] | None: ...
 
     async def fetch_all(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]: ...
+
+
+@runtime_checkable
+class Returning(Protocol):
+    """What a database service has besides if it tells what a change has done, which spares the look afterwards."""
+
+    async def change(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        """As `execute`; gives the rows of the statement's RETURNING."""
+        ...
 
 
 class Events(Protocol):

@@ -41,9 +41,18 @@ class Recording:
         return await self.service.fetch_all(sql, params)
 
 
+class RecordingReturning(Recording):
+    """Of a service that tells what it has changed."""
+
+    async def change(self, sql: str, params: Any = None) -> Any:
+        self.statements.append((sql, params))
+        return await self.service.change(sql, params)
+
+
 @asynccontextmanager
 async def database(kind: str, data_dir: Path, postgres_url: str = "") -> AsyncIterator[Recording]:
-    """`kind` is sqlite, postgresql, or arkhamframe: the host's own service, blocking and with marks of its own."""
+    """`kind` is sqlite, postgresql, returning (PostgreSQL, telling what was changed), or arkhamframe: the host's own
+    service, blocking and with marks of its own."""
     if kind == "arkhamframe":
         from arkham_frame.database import DatabaseService
 
@@ -56,7 +65,8 @@ async def database(kind: str, data_dir: Path, postgres_url: str = "") -> AsyncIt
     standalone = SqliteService(data_dir) if kind == "sqlite" else PostgresService(postgres_url)
     await standalone.start()
     try:
-        yield Recording(standalone, SqliteDialect() if kind == "sqlite" else PostgresDialect())
+        recording = RecordingReturning if kind == "returning" else Recording
+        yield recording(standalone, SqliteDialect() if kind == "sqlite" else PostgresDialect())
     finally:
         await standalone.stop()
 

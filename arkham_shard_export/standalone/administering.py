@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from arkham_shard_export.host import GuardedDatabase
+from arkham_shard_export.host import guarded
 from arkham_shard_export.jobs.administration import Administration
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.ports import system_clock
@@ -37,7 +37,7 @@ async def administering(
     open_files = partial(open_store, store_of(data_dir, settings))
     try:
         await database.start()
-        administration = Administration(GuardedDatabase(database), dialect, open_files, system_clock)
+        administration = Administration(guarded(database), dialect, open_files, system_clock)
         await administration.check()
         yield administration
     finally:

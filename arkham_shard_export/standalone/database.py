@@ -139,6 +139,9 @@ class PostgresService:
             cursor = await connection.execute(*_psycopg(sql, params))
             return await cursor.fetchall()
 
+    async def change(self, sql: str, params: Parameters | None = None) -> list[dict[str, Any]]:
+        return await self.fetch_all(sql, params)
+
     async def stop(self) -> None:
         await self._pool.close()
 

@@ -8,7 +8,7 @@ import logging
 import signal
 
 from arkham_shard_export.errors import ServiceUnavailable
-from arkham_shard_export.host import GuardedDatabase
+from arkham_shard_export.host import guarded
 from arkham_shard_export.jobs.filestores import open_store
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.ports import system_clock
@@ -67,7 +67,7 @@ async def _started(
     tries = 0
     while not stopping.is_set():
         service = JobService(
-            GuardedDatabase(database),
+            guarded(database),
             None,
             PostgresDialect(),
             PostgresLocation(database_url),

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 Opened = tuple[JobStore, Recording]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "returning"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
     """A migrated jobs table, as a context to enter in the test's own loop."""
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
@@ -70,6 +70,33 @@ def test_a_pending_job_is_claimed_once(opened: Callable[[], Any]) -> None:
         await store.insert(job(), None, "small")
         assert counted(await store.claim("job-0001", "a", NOW)) == (1, 1)
         assert await store.claim("job-0001", "b", NOW) is None
+
+    run(opened, work)
+
+
+@pytest.mark.parametrize("opened", ["returning"], indirect=True)
+def test_where_changes_are_told_a_job_is_claimed_and_ended_by_a_statement_each(
+    opened: Callable[[], Any],
+) -> None:
+    async def work(store: JobStore, recording: Recording) -> None:
+        await store.insert(job(), None, "small")
+        recording.statements.clear()
+        claimed = await store.claim("job-0001", "a", NOW)
+        assert claimed is not None
+        assert claimed == await store.stored("job-0001")
+        recording.statements.pop()
+        assert await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {})
+        assert [sql.split()[0] for sql, _ in recording.statements] == ["UPDATE", "UPDATE"]
+
+    run(opened, work)
+
+
+def test_an_end_that_was_recorded_unheard_is_found_by_the_next_try(opened: Callable[[], Any]) -> None:
+    async def work(store: JobStore, _: Recording) -> None:
+        await store.insert(job(), None, "small")
+        await store.claim("job-0001", "a", NOW)
+        for _each in range(2):
+            assert await store.finish("job-0001", "a", "a", ExportStatus.COMPLETED, {"record_count": 5})
 
     run(opened, work)
 

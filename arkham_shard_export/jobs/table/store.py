@@ -1,7 +1,8 @@
 """How jobs are stored, change their state, and are found again.
 
 The service tells neither how many rows a statement changed nor keeps a transaction open, so a change of state is
-one conditional UPDATE that leaves a token in `runner`, and a read that looks whose token is there.
+one conditional UPDATE that leaves a token in `runner`, and a read that looks whose token is there. Of a service that tells
+what it has changed (`ports.Returning`) nothing need be read, unless it was nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from arkham_shard_export.jobs.table.rows import (
     without_progress,
 )
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatistics, ExportStatus
-from arkham_shard_export.ports import Database
+from arkham_shard_export.ports import Database, Returning
 from arkham_shard_export.sources.dialects import Dialect
+
+_RUN = f"{COLUMNS}, tenant_id, runner, attempts, interruptions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class JobStore:
 
     def __init__(self, database: Database, dialect: Dialect) -> None:
         self._database = database
+        self._returning = database if isinstance(database, Returning) else None
         self._tenant_mark = dialect.tenant_mark("uuid")
         self._listing = Listing(database, dialect)
 
@@ -136,19 +140,8 @@ class JobStore:
         return counted
 
     async def stored(self, job_id: str) -> StoredJob | None:
-        row = await self._database.fetch_one(
-            f"SELECT {COLUMNS}, tenant_id, runner, attempts, interruptions FROM arkham_export_jobs WHERE id = ?",
-            [job_id],
-        )
-        if row is None:
-            return None
-        return StoredJob(
-            job_of(row),
-            plain_text(row["tenant_id"]),
-            plain_text(row["runner"]),
-            int(row["attempts"] or 0),
-            int(row["interruptions"] or 0),
-        )
+        row = await self._database.fetch_one(f"SELECT {_RUN} FROM arkham_export_jobs WHERE id = ?", [job_id])
+        return None if row is None else _stored_job(row)
 
     async def runs(self, job_id: str, token: str) -> bool:
         """Whether the job is still processing, and by the runner that has this token."""
@@ -159,15 +152,16 @@ class JobStore:
 
     async def claim(self, job_id: str, token: str, now: datetime) -> StoredJob | None:
         """Make a pending job processing; None where somebody was faster."""
-        await self._update(
+        row = await self._update(
             job_id,
             ExportStatus.PROCESSING,
             token,
             "started_at = ?, attempts = COALESCE(attempts, 0) + 1",
             [time_text(now)],
             None,
+            _RUN,
         )
-        stored = await self.stored(job_id)
+        stored = await self.stored(job_id) if row is None else _stored_job(row)
         if stored is None or stored.runner != token or stored.job.status is not ExportStatus.PROCESSING:
             return None
         return stored
@@ -205,7 +199,9 @@ class JobStore:
         values: Sequence[Any],
         owner: str | None,
     ) -> bool:
-        await self._update(job_id, status, token, assignments, values, owner)
+        if await self._update(job_id, status, token, assignments, values, owner, "id") is not None:
+            return True
+        # It may have been changed by a call whose answer was lost.
         row = await self._database.fetch_one(
             "SELECT status, runner FROM arkham_export_jobs WHERE id = ?", [job_id]
         )
@@ -219,22 +215,33 @@ class JobStore:
         assignments: str,
         values: Sequence[Any],
         owner: str | None,
-    ) -> None:
+        returned: str,
+    ) -> dict[str, Any] | None:
+        """The columns `returned` of the changed row; None where nothing was changed, or nobody tells."""
         allowed = before(status)
         marks = ", ".join("?" * len(allowed))
         owned = " AND runner = ?" if owner is not None else ""
-        await self._database.execute(
+        sql = (
             f"UPDATE arkham_export_jobs SET status = ?, runner = ?{', ' if assignments else ''}{assignments}"
-            f" WHERE id = ? AND status IN ({marks}){owned}",
-            [
-                status.value,
-                token,
-                *values,
-                job_id,
-                *(each.value for each in allowed),
-                *([owner] if owner is not None else []),
-            ],
+            f" WHERE id = ? AND status IN ({marks}){owned}"
         )
+        params = [status.value, token, *values, job_id, *(each.value for each in allowed)]
+        params += [owner] if owner is not None else []
+        if self._returning is not None:
+            changed = await self._returning.change(f"{sql} RETURNING {returned}", params)
+            return changed[0] if changed else None
+        await self._database.execute(sql, params)
+        return None
+
+
+def _stored_job(row: Mapping[str, Any]) -> StoredJob:
+    return StoredJob(
+        job_of(row),
+        plain_text(row["tenant_id"]),
+        plain_text(row["runner"]),
+        int(row["attempts"] or 0),
+        int(row["interruptions"] or 0),
+    )
 
 
 def statistics_of(groups: Sequence[Mapping[str, Any]]) -> ExportStatistics:
