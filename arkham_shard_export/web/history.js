@@ -143,7 +143,7 @@ function volumeByDay(days) {
           told: `${dated(each)}: ${bytes(each.bytes)}, ${records(each.records)}`,
           parts: [{ name: "completed", value: each.bytes }],
         })),
-        (value) => bytes(value).replace(/[.,]0 /, " "),
+        bytes,
       ),
     head: ["Day", { text: "Records", number: true }, { text: "Size", number: true }],
     rows: days.filter((each) => each.jobs).map((each) => row(dated(each), count(each.records), bytes(each.bytes))),

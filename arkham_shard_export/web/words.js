@@ -17,13 +17,13 @@ export function bytes(number) {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(number, 1)) / 3));
   const value = number / 1000 ** power;
   const digits = power && value < 100 ? 1 : 0;
-  return `${value.toLocaleString(undefined, { maximumFractionDigits: digits })} ${UNITS[power]}`;
+  return `${value.toLocaleString(undefined, { maximumFractionDigits: digits })}\u00a0${UNITS[power]}`;
 }
 
 /** A span that has passed. */
 export function took(ms) {
-  if (ms < 1000) return `${Math.max(1, Math.round(ms))} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toLocaleString(undefined, { maximumFractionDigits: 1 })} s`;
+  if (ms < 1000) return `${Math.max(1, Math.round(ms))}\u00a0ms`;
+  if (ms < 60_000) return `${(ms / 1000).toLocaleString(undefined, { maximumFractionDigits: 1 })}\u00a0s`;
   return long(ms / 1000);
 }
 
