@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import mimetypes
+from functools import lru_cache
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 WEB = Path(__file__).parents[1] / "web"
@@ -33,11 +36,21 @@ async def get_page(view: str = "") -> FileResponse:
     return page()
 
 
-async def get_asset(name: str) -> FileResponse:
+async def get_asset(request: Request, name: str) -> Response:
     """A file beside the page; a name with a path in it is no file's."""
     if name not in {each.name for each in WEB.iterdir()}:
         raise HTTPException(404, f"The page has no file {name[:60]!r}.")
-    return FileResponse(WEB / name, headers=_HEADERS)
+    headers = {**_HEADERS, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return FileResponse(WEB / name, headers=headers)
+    body = _compressed(WEB / name, (WEB / name).stat().st_mtime_ns)
+    media_type = mimetypes.guess_type(name)[0] or "text/plain"
+    return Response(body, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
+
+
+@lru_cache(maxsize=128)
+def _compressed(path: Path, _changed_at: int) -> bytes:
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def add_page(router: APIRouter) -> None:

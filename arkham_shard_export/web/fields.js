@@ -4,7 +4,7 @@ import { offered } from "./choices.js";
 import { titled } from "./words.js";
 
 /** A control that knows the `field` that a problem names, and can be refused with a reason. */
-class Field {
+export class Field {
   constructor(field, help) {
     this.field = field;
     this.title = titled(field.split(".")[1]);
@@ -72,7 +72,7 @@ export class Line extends Field {
   }
 }
 
-class Select extends Field {
+export class Select extends Field {
   constructor(field, info, value, changed) {
     super(field, info.description);
     this.info = info;
@@ -94,7 +94,7 @@ class Select extends Field {
   }
 }
 
-class Chips extends Field {
+export class Chips extends Field {
   constructor(field, info, choices, value, changed) {
     super(field, info.description);
     const chosen = new Set([value ?? []].flat());
@@ -123,7 +123,7 @@ class Chips extends Field {
   }
 }
 
-class Lines extends Field {
+export class Lines extends Field {
   constructor(field, info, value, changed) {
     super(field, `${info.description} Several: one a line.`);
     const id = fresh("field");
@@ -148,23 +148,4 @@ class Lines extends Field {
     area.rows = Math.min(6, Math.max(1, area.value.split("\n").length));
     this.node = h("div", { class: "field" }, h("label", { for: id }, this.title), area, this.help, this.wrong);
   }
-}
-
-export function filterField(info, value, changed) {
-  const field = `filters.${info.name}`;
-  return info.values.length ? new Chips(field, info, info.values, value, changed) : new Lines(field, info, value, changed);
-}
-
-/** The control of an option; null where this page does not know its type. */
-export function optionField(info, value, changed) {
-  const field = `options.${info.name}`;
-  const makers = {
-    boolean: () => new Switch(field, info, value, changed),
-    integer: () => new Line(field, info, value, changed, "number"),
-    date: () => new Line(field, info, value, changed, "date"),
-    text: () => new Line(field, info, value, changed, "text"),
-    choice: () => new Select(field, info, value, changed),
-    choices: () => new Chips(field, info, info.choices, value, changed),
-  };
-  return makers[info.type]?.() ?? null;
 }

@@ -7,7 +7,7 @@ import { copy } from "./clipboard.js";
 import { curlOf } from "./curl.js";
 import { fill, fresh, h } from "./dom.js";
 import { failed, waiting } from "./empty.js";
-import { filterField, optionField } from "./fields.js";
+import { filterField, optionField } from "./controls.js";
 import { openSchedule, openTemplate } from "./keep.js";
 import { showOptions } from "./preferences.js";
 import { Preview } from "./preview.js";

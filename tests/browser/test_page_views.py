@@ -29,9 +29,22 @@ TITLES = {name: name for name in VIEWS} | {"New": "New export"}
 WIDTHS = (360, 768, 1280, 2560, 3840)
 
 
-def test_the_page_is_small_and_of_small_modules() -> None:
+def test_the_page_is_small_as_it_is_sent(site: Site) -> None:
+    sent = 0
+    for path in WEB.iterdir():
+        with site.host.client.stream("GET", f"/api/export/ui/assets/{path.name}") as answer:
+            assert answer.headers["content-encoding"] == "gzip"
+            sent += sum(map(len, answer.iter_raw()))
+        assert site.host.client.get(f"/api/export/ui/assets/{path.name}").content == path.read_bytes()
+        plain = site.host.client.get(
+            f"/api/export/ui/assets/{path.name}", headers={"Accept-Encoding": "identity"}
+        )
+        assert ("content-encoding" in plain.headers, plain.content) == (False, path.read_bytes())
+    assert sent < MOST_BYTES
+
+
+def test_the_page_is_of_small_modules() -> None:
     files = [path for path in WEB.iterdir() if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < MOST_BYTES
     for path in files:
         text = path.read_text("utf-8")
         assert len(text.splitlines()) <= MOST_LINES, path.name
