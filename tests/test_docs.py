@@ -19,9 +19,11 @@ from arkham_shard_export import settings
 from arkham_shard_export.api.errors import CAUSES, STATUS_OF, name_of
 from arkham_shard_export.api.routes import ROUTES
 from arkham_shard_export.formats import FORMATS
+from arkham_shard_export.jobs.templates.built_in import BUILT_IN
 from arkham_shard_export.models import ExportOptions
 from arkham_shard_export.peers import CLAIMS, DOCUMENTS, ENTITIES, MATRICES, TIMELINE_EVENTS
 from arkham_shard_export.records import Adjustments
+from arkham_shard_export.relative_dates import NAMES
 from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.targets import TARGETS
 from benchmarks.page import quotation
@@ -215,6 +217,44 @@ def test_the_batches_of_the_exports_page_hold_the_files_that_it_lists(tmp_path: 
     with zipfile.ZipFile(tmp_path / "case.zip") as archive:
         assert archive.namelist() == listed[1].split()
     assert zipfile.is_zipfile(tmp_path / "monday.zip")
+
+
+def test_the_examples_of_templates_do_what_they_say(tmp_path: Path) -> None:
+    page = PAGES["docs/templates.md"]
+    curl, command_line = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (python,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+        base = str(host.client.base_url).rstrip("/")
+        for script in (curl, command_line):
+            words = script.replace("http://127.0.0.1:8100", base)
+            words = re.sub(
+                r"^arkham-export", f"{sys.executable} -m arkham_shard_export.cli", words, flags=re.MULTILINE
+            )
+            ran = subprocess.run(
+                ["bash", "-ec", words], cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+            assert ran.returncode == 0, ran.stderr
+            if script == curl:
+                template, job = decoded(ran.stdout)
+                assert job["metadata"]["template"] == {
+                    "id": template["id"],
+                    "name": template["name"],
+                    "version": 1,
+                }
+        example = python.replace("http://127.0.0.1:8100", base)
+        subprocess.run([sys.executable, "-c", example], cwd=tmp_path, check=True)
+        assert host.client.get("/api/export/templates/Weekly").json()["version"] == 2
+    assert (tmp_path / "verified.csv").read_text("utf-8").startswith("id,text")
+    assert [path.suffix for path in (tmp_path / "exports").iterdir()] == [".csv"]
+
+
+def test_the_templates_that_come_with_the_program_are_listed() -> None:
+    for each in BUILT_IN:
+        assert re.search(
+            rf"^\| `{each.id}` \| .* \| {each.format.upper()} \|$", PAGES["docs/templates.md"], re.MULTILINE
+        )
+    for name in NAMES:
+        assert f"`{name}`" in PAGES["docs/templates.md"]
 
 
 def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:
