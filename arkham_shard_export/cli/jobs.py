@@ -23,7 +23,7 @@ from arkham_shard_export.cli.tables import aligned, local, plain, size
 from arkham_shard_export.jobs.administration import ENDED, Administration, Doomed
 from arkham_shard_export.jobs.showing import JOB_FORMATS, job_fields
 from arkham_shard_export.jobs.table.store import StoredJob
-from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus, ExportTarget
+from arkham_shard_export.models import ExportFilter, ExportJob, ExportPart, ExportStatus, ExportTarget
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.standalone.administering import administering
 
@@ -159,6 +159,7 @@ async def _show(administration: Administration, options: argparse.Namespace) -> 
         ("file", job.file_path),
         ("size", size(job.file_size) if job.file_size is not None else None),
     ]
+    facts += [(f"part {number}", _part_told(part)) for number, part in enumerate(job.parts or (), 1)]
     facts += [
         (name, value if isinstance(value, str) else _short_json(value))
         for name, value in job.metadata.items()
@@ -168,6 +169,15 @@ async def _show(administration: Administration, options: argparse.Namespace) -> 
     for name, value in shown:
         print(f"{name.ljust(widest)}  {value}")
     return 0
+
+
+def _part_told(part: ExportPart) -> str:
+    """One line: what it is, what became of it, and why."""
+    name = f" {part.name!r}" if part.name else ""
+    made = part.status is ExportStatus.COMPLETED
+    records = f", {part.record_count:,} records{f', {part.file}' if part.file else ''}" if made else ""
+    error = f": {part.error}" if part.error else ""
+    return f"{part.target} as {part.format}{name}, {part.status.value}{records}{error}"
 
 
 def _changed_options(job: ExportJob) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.errors import KeyInUse
+from arkham_shard_export.errors import FieldProblem, InvalidRequest, KeyInUse
 from arkham_shard_export.jobs.admission import Admission
 from arkham_shard_export.jobs.batches import Batches, stored_parts
 from arkham_shard_export.jobs.inventory import Inventory
@@ -19,6 +19,8 @@ from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.jobs.telling import Telling
 from arkham_shard_export.models import BATCH_FORMAT, ExportJob, JobRequest
 from arkham_shard_export.ports import Clock
+
+_OF_A_PART = ("target", "format", "filters", "options")
 
 
 class Acceptance:
@@ -96,6 +98,9 @@ class Acceptance:
         return job, lane
 
     async def _single(self, asked: JobRequest, tenant_id: str | None) -> tuple[ExportJob, str]:
+        if asked.continue_on_error is not None:
+            message = "continue_on_error is for batches: an export alone has nothing to go on with."
+            raise InvalidRequest([FieldProblem("continue_on_error", asked.continue_on_error, message)])
         request, chosen = await self._inventory.check(
             asked.format, asked.target, asked.filters, asked.options, tenant_id
         )
@@ -110,6 +115,12 @@ class Acceptance:
         return job, lane
 
     async def _batch(self, asked: JobRequest, tenant_id: str | None) -> tuple[ExportJob, str]:
+        misplaced = [name for name in _OF_A_PART if getattr(asked, name) is not None]
+        if misplaced:
+            message = "A batch has no {} of its own: each of its parts has."
+            raise InvalidRequest(
+                [FieldProblem(name, getattr(asked, name), message.format(name)) for name in misplaced]
+            )
         batch = await self._batches.check(asked.parts, asked.continue_on_error, tenant_id)
         only_here = any(self._sources.only_here(each.request) for each in batch.parts)
         lane = await self._lanes.lane_of_all(batch.parts, only_here)
