@@ -125,6 +125,9 @@ class Acceptance:
             return await self._templates.resolved(asked, seen, created_by)
 
         if asked.parts is None:
+            if asked.continue_on_error is not None:
+                message = "continue_on_error is for batches: an export alone has nothing to go on with."
+                raise InvalidRequest([FieldProblem("continue_on_error", asked.continue_on_error, message)])
             asked, metadata = await resolved(asked)
             request, target = await self._inventory.check(
                 asked.format, asked.target, asked.filters, asked.options, tenant_id
@@ -175,7 +178,7 @@ class Acceptance:
 def _check_whole(asked: JobRequest) -> None:
     """What an export has belongs to each part of a batch."""
     problems = [
-        FieldProblem(name, None, f"{name} belongs to each of the parts, and not to the whole.")
+        FieldProblem(name, getattr(asked, name), f"A batch has no {name} of its own: each of its parts has.")
         for name in _OF_EACH_PART
         if getattr(asked, name) is not None
     ]

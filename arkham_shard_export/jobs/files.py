@@ -146,10 +146,14 @@ def extension_of(path: str) -> str:
     return max(known, key=len) if known else PurePosixPath(path).suffix
 
 
-def download_name(job: ExportJob, now: datetime, extension: str) -> str:
+def download_name(subject: str, created_at: datetime, job_id: str, extension: str) -> str:
     """A name for people: `claims-2026-11-22-1a2b3c4d.csv`."""
-    subject = job.target if job.parts is None else "batch"
-    return f"{subject}-{(job.created_at or now).date().isoformat()}-{job.id[:8]}{extension}"
+    return f"{subject}-{created_at.date().isoformat()}-{job_id[:8]}{extension}"
+
+
+def subject_of(job: ExportJob) -> str:
+    """What the file of a job is named after."""
+    return job.target if job.parts is None else "batch"
 
 
 def file_missing() -> FileMissing:

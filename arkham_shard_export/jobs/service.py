@@ -25,7 +25,14 @@ from arkham_shard_export.jobs.acceptance import Acceptance
 from arkham_shard_export.jobs.admission import Admission
 from arkham_shard_export.jobs.batches import Batches
 from arkham_shard_export.jobs.estimating import estimated_seconds
-from arkham_shard_export.jobs.files import FileStore, StoredObject, download_name, extension_of, is_file_of
+from arkham_shard_export.jobs.files import (
+    FileStore,
+    StoredObject,
+    download_name,
+    extension_of,
+    is_file_of,
+    subject_of,
+)
 from arkham_shard_export.jobs.following import Follower
 from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.leading.clockwatch import ClockWatch
@@ -335,7 +342,7 @@ class JobService:
             raise FileMissing("This job has no file in the store; run the export again.")
         stored = await self.files.open(job.file_path)
         name = str(job.metadata.get("file_name") or "") or download_name(
-            job, self._clock(), extension_of(stored.name)
+            subject_of(job), job.created_at or self._clock(), job.id, extension_of(stored.name)
         )
         return job, stored, name
 

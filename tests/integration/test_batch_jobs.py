@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -149,6 +150,12 @@ def test_a_batch_that_has_ended_is_repeated_from_the_command_line(host: RunningH
         {name: each[name] for name in asked} for each in first["parts"]
     ]
     assert again["continue_on_error"] is True
+    ran = subprocess.run(
+        [*command, "show", first["id"], *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    shown = dict(re.findall(r"^(part \d) +(.*)$", ran.stdout, re.MULTILINE))
+    assert shown["part 1"] == f"documents as json, completed, {RECORDS:,} records, 01-documents.json"
+    assert shown["part 3"].startswith("claims as xlsx 'disputed', completed, ")
     assert again["metadata"]["retry_of"] == first["id"]
     ran = subprocess.run(
         [*command, "list", "--format", "zip", "--json", *words],

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from arkham_shard_export.errors import ExportError, ServiceUnavailable
-from arkham_shard_export.jobs.files import FileStore, download_name, extension_of
+from arkham_shard_export.jobs.files import FileStore, download_name, extension_of, subject_of
 from arkham_shard_export.jobs.running.messages import Completed, Failed
 from arkham_shard_export.jobs.table.parts import ended_text
 from arkham_shard_export.jobs.table.rows import time_text, without_progress
@@ -70,7 +70,9 @@ class Endings:
             "sha256": answer.sha256,
             "snapshot_at": answer.snapshot_at,
             "consistent_snapshot": answer.consistent,
-            "file_name": download_name(job, now, extension_of(answer.file_path)),
+            "file_name": download_name(
+                subject_of(job), job.created_at or now, job.id, extension_of(answer.file_path)
+            ),
         }
         ended = await self._store.finish(
             job.id,

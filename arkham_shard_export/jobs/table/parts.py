@@ -58,7 +58,8 @@ def parts_now(
 ) -> list[ExportPart]:
     """The parts as they are while their job is in this state."""
     if status is ExportStatus.PROCESSING:
-        noted = progress_of_parts(object_of(metadata.get("progress"))) or [ExportPartProgress()] * len(parts)
+        noted = progress_of_parts(object_of(metadata.get("progress"))) or []
+        noted += [ExportPartProgress()] * (len(parts) - len(noted))
         return [
             replace(each, status=progress.status, progress=progress)
             for each, progress in zip(parts, noted, strict=False)
