@@ -323,7 +323,7 @@ def show_templates(templates: Sequence[TemplateSummary]) -> None:
             each.target,
             each.format,
             local(each.updated_at, "minutes"),
-            each.updated_by,
+            "the program" if each.built_in else each.updated_by,
         )
         for each in templates
     ]
