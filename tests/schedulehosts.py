@@ -86,6 +86,10 @@ class Hosts:
         except Killed:
             self.hosts[number] = self._start(self.databases[number])
 
+    def restart(self) -> None:
+        """The first host."""
+        self.hosts[0] = self._start(self.databases[0])
+
     def kill(self, number: int, changes: int, after: bool = False) -> None:
         """Before so many changes more, or right after the last of them."""
         self.databases[number].changes_left, self.databases[number].after = changes, after

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -132,13 +133,13 @@ def test_the_examples_of_the_client_do_what_they_say(name: str, tmp_path: Path) 
     files = [
         path
         for path in tmp_path.rglob("*")
-        if path.suffix in (".csv", ".zst") and "arkham-data" not in path.parts
+        if path.suffix in (".csv", ".zst", ".zip") and "arkham-data" not in path.parts
     ]
-    assert len(files) == (1 if name == "README.md" else 2)
+    assert len(files) == (1 if name == "README.md" else 3)
 
 
 def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> None:
-    declared, waiting, listening, key, listing, download = re.findall(
+    batch, declared, waiting, listening, key, listing, download = re.findall(
         r"```sh\n(.*?)```", PAGES["docs/rest.md"], re.DOTALL
     )
     with standalone(tmp_path / "arkham-data", demo=True) as host:
@@ -154,6 +155,14 @@ def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> N
                 check=True,
             ).stdout
 
+        posted = shell(batch)
+        assert posted.startswith("HTTP/1.1 201")
+        parts = host.wait(json.loads(posted.splitlines()[-1])["id"])["parts"]
+        assert [each["file"] for each in parts] == [
+            "01-documents.json",
+            "02-Disputed-claims.csv",
+            "03-graph/",
+        ]
         told = [line.split() for line in shell(declared).splitlines()]
         assert [each[0] for each in told] == [*TARGETS]
         assert "group_by" in told[[*TARGETS].index("timeline")]
@@ -178,6 +187,36 @@ def test_the_curl_examples_of_the_rest_page_do_what_it_says(tmp_path: Path) -> N
             assert name in whole.headers
 
 
+def test_the_examples_of_the_page_on_schedules_do_what_it_says(tmp_path: Path) -> None:
+    page = PAGES["docs/schedules.md"]
+    (asking,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (following,) = re.findall(r"^    arkham-export (schedules next .*)$", page, re.MULTILINE)
+    with standalone(tmp_path / "arkham-data", demo=True) as host:
+        script = asking.replace("http://127.0.0.1:8100", str(host.client.base_url).rstrip("/"))
+        ran = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=True)
+        made = json.loads(ran.stdout)
+        assert made["state"] == "active"
+        told = set(re.findall(r"`(\w+)`", page))
+        assert made.keys() <= told
+    script = f"{sys.executable} -m arkham_shard_export.cli {following}"
+    ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(ran.stdout.splitlines()) == 5
+
+
+def test_the_batches_of_the_exports_page_hold_the_files_that_it_lists(tmp_path: Path) -> None:
+    page = PAGES["docs/exports.md"]
+    (script,) = (each for each in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if " batch " in each)
+    listed = re.search(r"```text\n(01-.*?)\n```", page)
+    assert listed is not None
+    with standalone(tmp_path / "arkham-data", demo=True):
+        (tmp_path / "monday.json").write_text('[{"target": "claims", "format": "json"}]')
+        script = script.replace("arkham-export", f"{sys.executable} -m arkham_shard_export.cli")
+        subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, check=True)
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        assert archive.namelist() == listed[1].split()
+    assert zipfile.is_zipfile(tmp_path / "monday.zip")
+
+
 def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:
     """The commands for scripts and the commands without a server, run by a shell."""
     remote, direct = (
@@ -199,3 +238,4 @@ def test_the_readme_session_works_as_it_stands(tmp_path: Path) -> None:
     ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (tmp_path / "disputed.csv").read_text("utf-8").startswith("id,text")
     assert json.loads(ran.stdout)["gaps"]
+    assert zipfile.is_zipfile(tmp_path / "case.zip")

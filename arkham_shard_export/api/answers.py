@@ -310,6 +310,7 @@ EXAMPLES: dict[str, Any] = {
         "preview_records": [{"id": "c-1", "text": "The transfer was made in May.", "status": "verified"}],
         "estimated_file_size_bytes": 90_120,
         "estimated_seconds": 0.8,
+        "headings": {},
     },
     "preview_template": {
         "format": "json",

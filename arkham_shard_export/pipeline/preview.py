@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from arkham_shard_export.formats.nesting import Nesting
+from arkham_shard_export.layouts import layout_of
 from arkham_shard_export.pipeline.export import document_of, writing
 from arkham_shard_export.pipeline.flatten import flattened
 from arkham_shard_export.pipeline.request import ExportRequest
@@ -20,7 +21,8 @@ class Preview:
     """`estimated_record_count` is counted, not guessed; the size in bytes is extrapolated from the records shown.
 
     That of a compressed file is rather too large: few records compress less well than many. `estimated_seconds` is
-    for whoever knows of earlier exports.
+    for whoever knows of earlier exports. `headings` say for each section what its columns are called in the file, in
+    their order; where those are the names themselves, as in JSON, there are none.
     """
 
     format: str
@@ -29,6 +31,7 @@ class Preview:
     preview_records: list[dict[str, Any]]
     estimated_file_size_bytes: int
     estimated_seconds: float | None = None
+    headings: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def preview(request: ExportRequest, counting: Source, sample: Source, exported_at: datetime) -> Preview:
@@ -47,7 +50,23 @@ def preview(request: ExportRequest, counting: Source, sample: Source, exported_a
     empty = _size(request, sample, sections, [[] for _ in sections], exported_at)
     full = _size(request, sample, sections, batches, exported_at)
     per_record = (full - empty) / len(records) if records else 0.0
-    return Preview(request.format, request.target, total, records, round(empty + per_record * total))
+    size = round(empty + per_record * total)
+    return Preview(
+        request.format, request.target, total, records, size, headings=_headings(request, sections)
+    )
+
+
+def _headings(request: ExportRequest, sections: list[Section]) -> dict[str, dict[str, str]]:
+    if not request.spec.headings:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for section in sections:
+        layout = layout_of(request.target).section(section.name, section.columns)
+        found[section.name] = {
+            each.name: layout.heading(each) if request.spec.laid_out else each.heading
+            for each in (layout.ordered(section.columns) if request.spec.laid_out else section.columns)
+        }
+    return found
 
 
 def _size(

@@ -2,7 +2,7 @@
 import { copy } from "./clipboard.js";
 import { facts, h, table } from "./dom.js";
 import { button } from "./actions.js";
-import { count, instant, titled } from "./words.js";
+import { count, instant, titled, within } from "./words.js";
 
 export function accountNode(job) {
   const { completeness, adjustments = [] } = job.metadata;
@@ -47,8 +47,8 @@ const term = (number, name) => h("p", {}, h("b", {}, count(number)), h("span", {
 
 const sign = (text) => h("span", { class: "operator" }, text);
 
-const row = ({ kind, count: number, reason }) =>
-  h("tr", {}, h("td", {}, titled(kind)), h("td", { class: "number" }, count(number)), h("td", {}, reason ?? ""));
+const row = ({ part, kind, count: number, reason }) =>
+  h("tr", {}, h("td", {}, part ? `Part ${part}: ${within(titled(kind))}` : titled(kind)), h("td", { class: "number" }, count(number)), h("td", {}, reason ?? ""));
 
 export function proofNode(job) {
   const { sha256, snapshot_at: snapshot, consistent_snapshot: consistent } = job.metadata;

@@ -5,7 +5,7 @@ import { bodyOf, curlOf } from "./curl.js";
 import { h, say } from "./dom.js";
 import { copyLink, download, hasFile, told } from "./files.js";
 import { isActive } from "./follower.js";
-import { lastChoices } from "./preferences.js";
+import { batch, lastChoices } from "./preferences.js";
 import { go } from "./router.js";
 import { news } from "./toast.js";
 import { watch } from "./watch.js";
@@ -33,11 +33,16 @@ export async function begin(body) {
 
 /** Its choices on the view New, to be changed. */
 function change(job) {
+  if (job.parts) {
+    batch.set(bodyOf(job));
+    go("");
+    return news("The parts of that batch are on the list.");
+  }
   const { target, format, filters = {}, options = {} } = bodyOf(job);
   const kept = lastChoices.get();
   lastChoices.set({ target, format, byTarget: { ...kept.byTarget, [target]: { filters, options } } });
   go("", { target, format });
-  news("The choices of that export are filled in.");
+  return news("The choices of that export are filled in.");
 }
 
 /** The one thing to do with a job as it is. */

@@ -2,6 +2,7 @@
 import { credentials } from "./access.js";
 import { tellTime } from "./clock.js";
 import { back, lost } from "./connection.js";
+import { pathOf } from "./curl.js";
 
 const ROOT = "/api/export";
 
@@ -73,7 +74,7 @@ export async function askPatiently(path, options = {}) {
 
 /** Make a job, once, however often the connection breaks. */
 export function createJob(body) {
-  return askPatiently("/jobs", { method: "POST", body, headers: { "idempotency-key": key() } });
+  return askPatiently(pathOf(body), { method: "POST", body, headers: { "idempotency-key": key() } });
 }
 
 function key() {

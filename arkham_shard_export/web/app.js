@@ -6,6 +6,8 @@ import { formatsView } from "./formats.js";
 import { historyView } from "./history.js";
 import { jobsView } from "./jobs.js";
 import { newView } from "./new.js";
+import { schedulesView } from "./schedules.js";
+import { templatesView } from "./templates.js";
 import { openPreferences } from "./settings.js";
 import { resume } from "./watch.js";
 
@@ -14,6 +16,8 @@ import { resume } from "./watch.js";
 const VIEWS = [
   { view: "", name: "New", make: newView },
   { view: "jobs", name: "Jobs", make: jobsView },
+  { view: "templates", name: "Templates", make: templatesView },
+  { view: "schedules", name: "Schedules", make: schedulesView },
   { view: "history", name: "History", make: historyView },
   { view: "formats", name: "Formats", make: formatsView },
 ];

@@ -73,6 +73,14 @@ export class Choices {
     return body;
   }
 
+  /** Take over a whole request, as a template or a job has it. */
+  take({ target, format, filters = {}, options = {} }) {
+    this.target = target;
+    this.format = format;
+    this.matching = null;
+    this.byTarget[target] = { filters: { ...filters }, options: { ...options } };
+  }
+
   remember() {
     lastChoices.set({ target: this.target, format: this.format, byTarget: this.byTarget });
   }
@@ -82,7 +90,7 @@ export class Choices {
 export const offered = (info, format) => info.choices_by_format[format] ?? info.choices;
 
 function isOffered(info, format, value) {
-  if (info.choices.length === 0) return true;
+  if (info.type !== "choice" && info.type !== "choices") return true;
   return [value].flat().every((each) => offered(info, format).includes(each));
 }
 

@@ -39,7 +39,7 @@ class Field {
   offer() {}
 }
 
-class Switch extends Field {
+export class Switch extends Field {
   constructor(field, info, value, changed) {
     super(field, info.description);
     const input = h("input", {
@@ -52,7 +52,7 @@ class Switch extends Field {
   }
 }
 
-class Line extends Field {
+export class Line extends Field {
   constructor(field, info, value, changed, type) {
     super(field, info.description);
     const read = () =>

@@ -10,10 +10,11 @@ import { isExpired } from "./files.js";
 import { follow, isActive } from "./follower.js";
 import { allowNotifications } from "./watch.js";
 import { notifyEnd } from "./preferences.js";
+import { Parts } from "./parts.js";
 import { Progress, sign } from "./progress.js";
 import { address } from "./router.js";
 import { bodyOf } from "./curl.js";
-import { ago, bytes, jobTitle, moment, stateWord, titled, took } from "./words.js";
+import { ago, bytes, jobTitle, moment, some, stateWord, titled, took } from "./words.js";
 
 export function jobNode(params, signal) {
   const { jobId, ...place } = params;
@@ -77,6 +78,7 @@ class JobPage {
     this.status = job.status;
     if (this.progress && isActive(job)) {
       this.progress.update(job);
+      this.parts?.update(job);
       if (job.status !== before) fill(this.word, wordOf(job));
     } else {
       this.render(job);
@@ -101,7 +103,8 @@ class JobPage {
     const focused = this.body.contains(document.activeElement);
     this.progress = isActive(job) ? new Progress(job) : null;
     this.word = h("p", { class: "word standing" }, wordOf(job));
-    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), details(job));
+    this.parts = job.parts ? new Parts(job) : null;
+    fill(this.body, this.word, this.progress?.node, outcome(job), actions(job), this.parts?.node, details(job));
     // What had the focus is gone: it goes to what comes next.
     if (focused) (this.body.querySelector(".actions button.primary") ?? this.heading).focus();
   }
@@ -183,17 +186,29 @@ function askedNode(job) {
     {},
     h("h2", {}, "Asked for"),
     facts([
-      ["Target", titled(job.target)],
+      ["Target", job.parts ? `${some(job.parts.length, "part")}, over one state of the records` : titled(job.target)],
+      ["When a part fails", job.parts && (job.continue_on_error ? "the others go on" : "the whole fails")],
+      ["Template", fromTemplate(job.metadata.template)],
+      ["Schedule", fromSchedule(job.metadata.schedule)],
       ["Format", job.format.toUpperCase()],
       ...pairs,
       ["By", job.created_by],
       ["Took", job.status === "completed" ? took(job.processing_time_ms) : null],
     ]),
-    pairs.length ? null : h("p", { class: "help" }, "All records, and every option as usual."),
+    pairs.length || job.parts ? null : h("p", { class: "help" }, "All records, and every option as usual."),
   );
 }
 
-function shown(value) {
+const fromTemplate = (made) =>
+  made && [h("a", { href: address("templates") }, made.name), `, version ${made.version}`];
+
+const fromSchedule = (made) =>
+  made && [
+    h("a", { href: address("schedules", { scheduleId: made.id }) }, made.name),
+    made.due ? `, due ${moment(made.due)}` : ", run by hand",
+  ];
+
+export function shown(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.join(", ");
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);

@@ -5,7 +5,7 @@ import { isExpired } from "./files.js";
 import { isActive } from "./follower.js";
 import { Progress, sign } from "./progress.js";
 import { address } from "./router.js";
-import { ago, bytes, jobTitle, moment, records, stateWord, took } from "./words.js";
+import { ago, bytes, jobTitle, moment, records, some, stateWord, took } from "./words.js";
 
 export class JobRow {
   constructor(job, place) {
@@ -48,8 +48,10 @@ function told(job) {
   if (job.status !== "completed") return "It is not there any more.";
   const left = job.metadata.completeness?.skipped ?? 0;
   const parts = [records(job.record_count), bytes(job.file_size ?? 0), took(job.processing_time_ms)];
+  const lost = job.metadata.completeness?.failed_parts?.length ?? 0;
   return [
     parts.join(" · "),
+    lost ? h("span", { class: "left" }, ` · ${some(lost, "part")} failed`) : null,
     left ? h("span", { class: "left" }, ` · ${records(left)} left out`) : null,
     isExpired(job) ? h("span", { class: "left" }, ` · its file was kept until ${moment(job.expires_at)}`) : null,
   ];

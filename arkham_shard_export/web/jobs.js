@@ -77,7 +77,7 @@ class List {
 
   async loadFormats() {
     try {
-      this.formats = (await ask("/formats", { signal: this.signal })).map((each) => each.format);
+      this.formats = [...(await ask("/formats", { signal: this.signal })).map((each) => each.format), "zip"];
       this.showFilters();
     } catch {
       // The list tells what is wrong.

@@ -1,16 +1,19 @@
 // New export: what, as what, which records, how; beside it the first of them, and how much it will be.
 import { begin, button } from "./actions.js";
 import { askPatiently, isQuiet } from "./api.js";
+import { Batch } from "./batch.js";
 import { Choices } from "./choices.js";
 import { copy } from "./clipboard.js";
 import { curlOf } from "./curl.js";
 import { fill, fresh, h } from "./dom.js";
 import { failed, waiting } from "./empty.js";
 import { filterField, optionField } from "./fields.js";
+import { openSchedule, openTemplate } from "./keep.js";
 import { showOptions } from "./preferences.js";
 import { Preview } from "./preview.js";
 import { note } from "./router.js";
-import { count, some, within } from "./words.js";
+import { templateSelect, useTemplate } from "./use.js";
+import { count, some, titled, within } from "./words.js";
 
 export function newView(params, signal) {
   const node = h("div", {}, heading(), waiting("Counting the records…"));
@@ -30,7 +33,10 @@ async function load(node, params, signal) {
   try {
     const [targets, formats] = await Promise.all([askPatiently("/targets", { signal }), askPatiently("/formats", { signal })]);
     if (signal.aborted) return;
-    const maker = new Maker(new Choices(targets, formats, params), signal);
+    const choices = new Choices(targets, formats, params);
+    if (params.template) await useTemplate(choices, params, signal);
+    if (signal.aborted) return;
+    const maker = new Maker(choices, signal);
     fill(node, heading(), maker.node);
   } catch (problem) {
     if (isQuiet(problem, signal)) return;
@@ -48,6 +54,7 @@ async function load(node, params, signal) {
 class Maker {
   constructor(choices, signal) {
     this.choices = choices;
+    this.signal = signal;
     this.fields = [];
     this.preview = new Preview(signal, (preview, problem) => this.heard(preview, problem));
     this.targets = radios("What", "target", choices.targets.map(targetCard), choices.target, (name) => this.chooseTarget(name));
@@ -59,6 +66,8 @@ class Maker {
     this.changed = h("span", { class: "badge" });
     this.summary = h("p", { class: "problem", role: "status", hidden: true });
     this.submit = h("button", { class: "primary large" });
+    this.batch = new Batch();
+    this.others = h("div", { class: "notice", hidden: true });
     this.node = h("form", { class: "new", novalidate: "", onsubmit: (event) => this.export(event) }, this.left(), this.right());
     this.showTarget();
   }
@@ -69,6 +78,7 @@ class Maker {
       { class: "options", open: showOptions.get(), ontoggle: () => showOptions.set(options.open) },
       h("summary", {}, h("h2", {}, "How"), this.changed),
       this.how,
+      this.others,
     );
     return h(
       "div",
@@ -92,7 +102,22 @@ class Maker {
         this.summary,
         h("div", { class: "row" }, this.submit, curl),
       ),
+      h("section", { class: "keep", "aria-label": "Keep and repeat" }, templateSelect(this.signal), this.keeping()),
+      this.batch.node,
       h("section", { class: "look" }, h("h2", {}, "Preview"), this.preview.sheet),
+    );
+  }
+
+  keeping() {
+    const { choices } = this;
+    const add = button("Add to batch", () => this.batch.add(choices.request()));
+    add.id = "add-to-batch";
+    return h(
+      "div",
+      { class: "row" },
+      button("Save as template", () => openTemplate({ body: choices.request() })),
+      button("Schedule this", () => openSchedule(choices.request())),
+      add,
     );
   }
 
@@ -122,6 +147,7 @@ class Maker {
       .map((each) => optionField(each, values.options[each.name], keep(values.options, each.name)))
       .filter(Boolean);
     this.fields = [...filters, ...options];
+    this.showOthers(tidy(info.options).filter((each) => !this.fields.some((one) => one.field === `options.${each.name}`)));
     fill(
       this.which,
       filters.length ? filters.map((each) => each.node) : h("p", { class: "help" }, "All of them: this target has no filters."),
@@ -131,6 +157,19 @@ class Maker {
       options.map((each) => each.node),
     );
     this.showFormat();
+  }
+
+  /** Options that a template or a job has set, and for which there is no control here, are told and can be taken off. */
+  showOthers(without) {
+    const { options } = this.choices.values;
+    const set = without.filter((each) => options[each.name] !== undefined);
+    const drop = button("Leave them out", () => {
+      for (const each of set) delete options[each.name];
+      this.showTarget();
+      this.changed.parentElement.focus();
+    });
+    this.others.hidden = set.length === 0;
+    fill(this.others, h("p", {}, `Also set: ${set.map((each) => titled(each.name)).join(", ")}.`), h("p", {}, drop));
   }
 
   /** What the format refuses is disabled, with the reason. */

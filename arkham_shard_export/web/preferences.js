@@ -1,5 +1,5 @@
 // What is remembered on this machine: the keys of the manifest, and the last choices.
-import { machine, parsed } from "./storage.js";
+import { machine, parsed, tab } from "./storage.js";
 
 const flag = (key) => ({ get: () => machine.get(key) === "true", set: (on) => machine.set(key, on ? "true" : "false") });
 
@@ -22,4 +22,10 @@ export const defaultFormat = {
 export const lastChoices = {
   get: () => parsed(machine.get("last_export"), {}),
   set: (choices) => machine.set("last_export", JSON.stringify(choices)),
+};
+
+/** The batch that is being built, for this tab: `{ parts, continue_on_error }`. */
+export const batch = {
+  get: () => ({ parts: [], continue_on_error: false, ...parsed(tab.get("batch"), {}) }),
+  set: (body) => tab.set("batch", body.parts.length ? JSON.stringify(body) : null),
 };

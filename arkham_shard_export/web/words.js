@@ -99,4 +99,5 @@ const PHASES = {
 export const phaseWord = (phase) => PHASES[phase] ?? titled(phase);
 
 /** What a job makes, in a few words. */
-export const jobTitle = (job) => `${titled(job.target)} as ${job.format.toUpperCase()}`;
+export const jobTitle = (job) =>
+  `${job.parts ? `Batch of ${some(job.parts.length, "part")}` : titled(job.target)} as ${job.format.toUpperCase()}`;

@@ -58,6 +58,16 @@ def test_a_preview_shows_what_the_file_will_have(host: RunningHost) -> None:
     assert answer["estimated_file_size_bytes"] < whole["estimated_file_size_bytes"]
 
 
+def test_a_preview_says_what_columns_are_called_in_the_file(host: RunningHost) -> None:
+    columns = [{"name": "text", "label": "Aussage"}, "claim_type"]
+    for format, named in (("csv", "claim_type"), ("xlsx", "Type")):
+        body = {"target": "claims", "format": format, "options": {"columns": columns}}
+        answer = host.client.post("/api/export/preview", json=body).json()
+        assert answer["headings"] == {"records": {"text": "Aussage", "claim_type": named}}
+    answer = host.client.post("/api/export/preview", json={"target": "claims", "format": "json"}).json()
+    assert answer["headings"] == {}
+
+
 def test_a_wrong_part_is_refused_by_its_name_with_what_is_valid(host: RunningHost) -> None:
     options = {
         "columns": ["id", "colour"],

@@ -370,6 +370,14 @@ def test_a_check_of_owners_that_another_shard_registers_is_asked(own: RunningHos
     shown = own.client.get(f"{PATH}/{made['id']}").json()
     assert shown["paused_reason"] == "The rights it ran with have ended: system was locked out."
     assert own.client.post(f"{PATH}/{made['id']}/run").status_code == 403
+
+    def failing(*_: Any) -> None:
+        raise OSError("no route to 10.0.0.7")
+
+    own.shard.register_owner_check(failing)
+    answer = own.client.post(f"{PATH}/{made['id']}/run")
+    assert answer.status_code == 503
+    assert "10.0.0.7" not in answer.text
     own.shard.register_owner_check(None)
     own.client.post(f"{PATH}/{made['id']}/resume")
     clock.pass_(hours=1)

@@ -8,12 +8,15 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from arkham_shard_export.standalone.seed import seed_postgres, seed_sqlite
 from tests.conftest import new_database
 from tests.hosts import RunningHost, arkhamframe, load_demo_into_postgres, standalone
 from tests.tools import needed
+
+# On a busy machine even a short preview takes its time; a test that passes never waits so long.
+expect.set_options(timeout=30_000)
 
 
 # Of a module, not of the session: while it is open no other test can run an event loop of its own.

@@ -70,7 +70,7 @@ def test_with_a_token_the_page_asks_for_it_and_downloads_by_a_signed_link(
         with page.expect_response("**/events") as following:
             page.get_by_role("button", name="Export ").click()
         assert following.value.status == 200
-        expect(page.locator(".standing")).to_have_text("Complete", timeout=30_000)
+        expect(page.locator(".standing")).to_have_text("Complete")
         page.get_by_role("button", name="Copy as curl").click()
         expect(page.get_by_text("Copied as a curl command.").first).to_be_visible()
         command = page.evaluate("navigator.clipboard.readText()")

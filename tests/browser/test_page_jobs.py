@@ -125,7 +125,7 @@ def test_a_job_is_downloaded_repeated_changed_and_its_link_copied(
     assert (made["filters"], made["options"]) == (job["filters"], job["options"])
     more.click()
     row(page, job).get_by_role("button", name="Run again").click()
-    expect(standing(page)).to_have_text("Complete", timeout=30_000)
+    expect(standing(page)).to_have_text("Complete")
     again = site.latest()
     assert again["id"] not in (job["id"], made["id"])
     assert (again["filters"], again["options"]) == (job["filters"], job["options"])
@@ -149,7 +149,7 @@ def test_an_expired_file_is_told_and_made_again(site: Site, page: Page, watched:
     expect(page.locator(".notice")).to_contain_text("The file was kept until")
     expect(download).to_have_count(0)
     page.get_by_role("button", name="Run again").click()
-    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
     assert site.latest()["id"] != job["id"]
 
 
@@ -197,7 +197,7 @@ def test_jobs_of_others_appear_by_themselves(site: Site, page: Page) -> None:
     page.goto(site.at("jobs"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
     job, _ = site.host.export("graph", "json")
-    expect(row(page, job)).to_contain_text("Complete", timeout=15_000)
+    expect(row(page, job)).to_contain_text("Complete")
 
 
 def test_where_nothing_was_exported_yet_it_says_what_to_do(page: Page, tmp_path: Path) -> None:

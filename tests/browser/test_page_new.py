@@ -163,7 +163,7 @@ def test_what_is_wrong_is_shown_at_its_field(site: Site, page: Page, watched: Wa
     expect(most).not_to_have_attribute("aria-invalid", "true")
     expect(wrong).to_be_hidden()
     page.get_by_role("button", name="Export claims").click()
-    expect(page.locator(".standing")).to_have_text("Complete", timeout=30_000)
+    expect(page.locator(".standing")).to_have_text("Complete")
     assert site.latest()["options"]["max_records"] == 7
 
 

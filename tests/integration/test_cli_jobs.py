@@ -321,12 +321,16 @@ def test_a_repeated_job_is_run_with_the_request_of_the_old_one(
 
 
 def test_several_are_repeated_at_once_each_once_and_what_is_kept_longer_stays_so(place: Place) -> None:
-    place.insert("failed-1", "failed", metadata='{"retention_hours": 3, "history": [1]}')
+    place.insert(
+        "failed-1",
+        "failed",
+        metadata='{"retention_hours": 3, "template": {"id": "t", "version": 2}, "history": [1]}',
+    )
     place.insert("failed-2", "cancelled", target="custom", filters='{"source": "notes"}')
     told = place.json("retry", "failed-1", "failed-2", "failed-1")
     assert [each["retry_of"] for each in told] == ["failed-1", "failed-2"]
     kept = place.json("show", told[0]["id"])["metadata"]
-    assert kept == {"retention_hours": 3, "retry_of": "failed-1"}
+    assert kept == {"retention_hours": 3, "template": {"id": "t", "version": 2}, "retry_of": "failed-1"}
     lanes = dict(place.query("SELECT id, lane FROM arkham_export_jobs WHERE status = 'pending'"))
     assert lanes == {told[0]["id"]: "large", told[1]["id"]: "here"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.store import JobStore
-from arkham_shard_export.models import ExportFilter, ExportJob
+from arkham_shard_export.jobs.table.templates import StoredTemplate, TemplateStore
+from arkham_shard_export.models import ExportFilter, ExportJob, ExportTemplate
 from tests.jobtables import TENANT, Recording, database, totals
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -115,6 +117,35 @@ def test_an_upgrade_can_be_cut_off_before_every_statement(run: Callable[[Work], 
         assert rows > 30
         recording.changes_left = None
         await assert_whole(recording, rows)
+
+    run(work)
+
+
+def test_a_database_of_the_version_before_gets_tables_of_templates_and_keeps_its_jobs(
+    run: Callable[[Work], None],
+) -> None:
+    async def work(recording: Recording) -> None:
+        await make_old_table(recording)
+        await migrate(recording, recording.dialect)
+        for table in ("templates", "template_versions"):
+            await recording.execute(f"DROP TABLE arkham_export_{table}")
+        await recording.execute("UPDATE arkham_export_schema SET version = 4")
+        for statements in (3, 12, 40, None):
+            recording.changes_left = statements
+            try:
+                await migrate(recording, recording.dialect)
+            except OSError:
+                assert statements is not None
+        store = TemplateStore(recording, recording.dialect)
+        template = ExportTemplate(
+            id="t", name="T", description="", target="claims", format="csv", retention_hours=None, shared=True, created_by="ann",
+            version=1, created_at=NOW, updated_at=NOW, updated_by="ann", built_in=False,
+        )  # fmt: skip
+        old = StoredTemplate(template, TENANT)
+        assert await store.insert(old)
+        assert await store.replace(old, StoredTemplate(replace(template, version=2), TENANT))
+        await assert_whole(recording, 20)
+        assert await store.count(Scope(TENANT)) == 1
 
     run(work)
 

@@ -338,11 +338,13 @@ def test_a_clock_set_forward_and_back_makes_each_due_time_once(run: Callable[[Wo
             await hosts.end_jobs()
         due = [each.due for each in await hosts.runs(schedule) if each.job_id]
         assert sorted(each for each in due if each) == [at(hour) for hour in range(1, 28)]
-        # And back, to a time at which all that is due has run.
+        # And back, to a time at which all that is due has run, and its jobs were purged.
+        await hosts.tick()
+        await hosts.sql("DELETE FROM arkham_export_jobs")
         for hour in range(20, 29):
             hosts.now = at(hour)
             await hosts.tick()
-        assert len(await hosts.jobs()) == 28
+        assert [each["due"] for each in (await hosts.jobs()).values()] == [at(28).isoformat()]
 
     run(work)
 
@@ -586,9 +588,18 @@ def test_one_schedule_that_cannot_be_reckoned_holds_up_no_other(
             at(1).astimezone(UTC).isoformat(timespec="microseconds"),
             broken.id,
         )
-        hosts.now = at(1) + timedelta(seconds=1)
+        for hour in (1, 2):
+            hosts.now = at(hour) + timedelta(seconds=1)
+            await hosts.tick()
+            # After a restart all are reckoned anew.
+            hosts.restart()
+        # And where the clock was ahead.
+        ahead = (hosts.now + HOUR).isoformat(timespec="microseconds")
+        await hosts.sql("UPDATE arkham_export_schedules SET last_due = ?", ahead)
         await hosts.tick()
-        assert [each.due for each in await hosts.runs(sound)] == [at(1)]
+        hosts.now = at(3)
+        await hosts.tick()
+        assert [each.due for each in await hosts.runs(sound)] == [at(1), at(2), at(3)]
         assert "Mars/Olympus" in caplog.text
 
     run(work)

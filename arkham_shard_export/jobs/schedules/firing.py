@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID, uuid5
 
 from arkham_shard_export.errors import (
@@ -52,8 +53,14 @@ OwnerCheck = Callable[[str, str | None], Awaitable[str | None] | str | None]
 log = logging.getLogger(__name__)
 
 
-class OwnerUnknown(ExportError):
+class OwnerUnknown(ServiceUnavailable):
     """Nobody can say now whether an owner may still have exports made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "owners",
+            "Whether the owner may still have exports made cannot be told now; try again in a moment.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +131,13 @@ class Firing:
         last = ""
         while some := await self._schedules.active(last, AT_ONCE):
             for stored in some:
-                next_due = plan_of(stored).after(stored.last_due)
-                if next_due is not None and next_due != stored.next_due:
-                    await self._schedules.advance(stored, stored.last_due, next_due)
+                await self._try(self._plan(stored), stored)
             last = some[-1].id
+
+    async def _plan(self, stored: StoredSchedule) -> None:
+        next_due = plan_of(stored).after(stored.last_due)
+        if next_due is not None and next_due != stored.next_due:
+            await self._schedules.advance(stored, stored.last_due, next_due)
 
     async def _set_back(self, now: datetime) -> None:
         """What a clock that was ahead has settled may still come, but for the due times that have runs."""
@@ -138,8 +148,10 @@ class Firing:
                 stored.last_due.isoformat(),
             )
             # It was noticed a little late; a due time of this moment is still in time, and makes no second job.
-            settled = now - timedelta(seconds=GRACE_SECONDS)
-            await self._schedules.advance(stored, settled, plan_of(stored).after(settled))
+            await self._try(self._settle_up_to(stored, now - timedelta(seconds=GRACE_SECONDS)), stored)
+
+    async def _settle_up_to(self, stored: StoredSchedule, moment: datetime) -> None:
+        await self._schedules.advance(stored, moment, plan_of(stored).after(moment))
 
     async def _fire_all(self, now: datetime) -> None:
         place = ("", "")
@@ -147,14 +159,16 @@ class Firing:
         while more:
             some = await self._schedules.due(now, AT_ONCE, place)
             for stored in some:
-                await self._try(stored, now)
+                await self._try(self.fire(stored, now), stored)
                 place = (time_text(stored.next_due) or "", stored.id)
             more = len(some) == AT_ONCE
 
-    async def _try(self, stored: StoredSchedule, now: datetime) -> None:
+    async def _try(self, work: Coroutine[Any, Any, None], stored: StoredSchedule) -> None:
         """What is wrong with one schedule holds up no other; it is tried again at the next look."""
         try:
-            await self.fire(stored, now)
+            await work
+        except OwnerUnknown as error:
+            log.warning("Schedule %s cannot run now: %s", stored.id, error, exc_info=error.__cause__)
         except ServiceUnavailable:
             raise
         except ExportError as error:
@@ -268,9 +282,7 @@ class Firing:
                 answer = self.owner_check(stored.schedule.created_by, stored.tenant_id)
                 reason = await answer if inspect.isawaitable(answer) else answer
         except Exception as error:
-            raise OwnerUnknown(
-                f"Whether {stored.schedule.created_by!r} may still have exports made cannot be told now ({error!r})."
-            ) from error
+            raise OwnerUnknown from error
         if reason is None:
             return False
         await self._pause(stored, f"The rights it ran with have ended: {reason}", stored.schedule.failures)

@@ -22,7 +22,13 @@ from arkham_shard_export.jobs.table.values import json_text
 from arkham_shard_export.jobs.templates.built_in import BUILT_IN
 from arkham_shard_export.jobs.templates.checking import description_problem, looks_like_an_id, name_problem
 from arkham_shard_export.jobs.templates.references import given_options, merged, reference_of
-from arkham_shard_export.models import ExportTemplate, JobRequest, TemplateRequest, TemplateSummary
+from arkham_shard_export.models import (
+    ExportOptions,
+    ExportTemplate,
+    JobRequest,
+    TemplateRequest,
+    TemplateSummary,
+)
 from arkham_shard_export.ports import Clock
 
 MOST_TRIES = 200
@@ -232,11 +238,13 @@ class TemplateLibrary:
             hours = None if asked.retention_hours is None else self._retention_hours(asked.retention_hours)
         except InvalidRequest as error:
             wrong += error.problems
-        options = given_options(asked.options)
+        given = given_options(asked.options)
+        options: dict[str, Any] = {}
         try:
-            await self._inventory.check(
-                asked.format, asked.target, asked.filters, options, tenant_id, counted=False
+            request, _ = await self._inventory.check(
+                asked.format, asked.target, asked.filters, given, tenant_id, counted=False
             )
+            options = _as_given(given or {}, request.options)
         except InvalidRequest as error:
             wrong += error.problems
         if wrong:
@@ -248,7 +256,7 @@ class TemplateLibrary:
             "target": asked.target,
             "format": asked.format,
             "filters": {name: value for name, value in filters.items() if value is not None},
-            "options": dict(options or {}),
+            "options": options,
             "retention_hours": hours,
             "shared": asked.shared,
         }
@@ -272,6 +280,12 @@ class TemplateLibrary:
         message = f"There is no template {reference[:60]!r}: it was deleted or renamed, or it is another user's and not shared."
         valid = tuple(each.name for each in offered)
         return InvalidRequest([FieldProblem("template", reference, message, valid)])
+
+
+def _as_given(given: Mapping[str, Any], checked: ExportOptions) -> dict[str, Any]:
+    """The options that were given, in the form that the check has brought them to; a relative range stays one."""
+    known = asdict(checked)
+    return {name: value if name == "date_range" else known[name] for name, value in given.items()}
 
 
 def is_built_in(reference: str) -> bool:
