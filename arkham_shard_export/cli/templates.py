@@ -340,7 +340,7 @@ def show_template(template: ExportTemplate, as_json: bool) -> None:
         [
             (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
             for name, value in shown.items()
-            if value is not None
+            if value not in (None, "", "-")
         ]
     )
 
