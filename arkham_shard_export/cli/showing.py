@@ -68,6 +68,7 @@ def show_job(job: ExportJob, besides: Mapping[str, str | None]) -> None:
     facts += [
         (name, value if isinstance(value, str) else short_json(value)) for name, value in job.metadata.items()
     ]
+    facts += [(f"part {number}", _part(each)) for number, each in enumerate(job.parts or (), 1)]
     print_facts([(name, value) for name, value in facts if value not in (None, "-", "{}")])
 
 

@@ -323,7 +323,7 @@ def show_templates(templates: Sequence[TemplateSummary]) -> None:
             each.target,
             each.format,
             local(each.updated_at, "minutes"),
-            each.updated_by,
+            "the program" if each.built_in else each.updated_by,
         )
         for each in templates
     ]
@@ -340,7 +340,7 @@ def show_template(template: ExportTemplate, as_json: bool) -> None:
         [
             (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
             for name, value in shown.items()
-            if value is not None
+            if value not in (None, "", "-")
         ]
     )
 

@@ -125,6 +125,77 @@ def test_formats_targets_previews_and_jobs_are_those_of_the_host(
     assert first["jobs"][0]["id"][:8] in command("remote", "jobs").out
 
 
+def test_templates_are_those_of_the_host_and_exports_are_made_of_them(
+    host: RunningHost, url: str, command: Commands, tmp_path: Path
+) -> None:
+    listed = command("remote", "templates", "list", "--json").json
+    assert "Graph for Gephi" in [each["name"] for each in listed["templates"]]
+    assert "Graph for Gephi" in command("remote", "templates", "list").out
+    shown = command("remote", "templates", "show", "Graph for Gephi", "--json").json
+    assert shown == host.client.get("/api/export/templates/graph-for-gephi").json()
+    assert '"spreadsheet_safe": false' in command("remote", "templates", "show", "Graph for Gephi").out
+    words = ("remote", "export", "--template", "Claims for an editor", "--format", "json")
+    made = command(*words, "--option", "max_records=2", "-o", f"{tmp_path}/", "--json").json
+    assert (made["target"], made["format"], made["record_count"]) == ("claims", "json", 2)
+    assert made["metadata"]["template"]["name"] == "Claims for an editor"
+    unknown = command("remote", "templates", "show", "Graph for Gephy")
+    assert (unknown.code, unknown.output) == (2, b"")
+    assert "Did you mean 'Graph for Gephi'?" in unknown.said
+    for asked, said in (
+        (("--template", "Graph for Gephy"), "Did you mean 'Graph for Gephi'?"),
+        (("claims",), "Give --format FORMAT, or --template NAME."),
+    ):
+        refused = command("remote", "create", *asked)
+        assert refused.code == 2
+        assert said in refused.said
+
+
+def test_schedules_are_those_of_the_host_paused_resumed_and_run(
+    host: RunningHost, url: str, command: Commands
+) -> None:
+    body = {"name": "For the editor", "every": "1d", "request": {"target": "claims", "format": "csv"}}
+    schedule = host.client.post("/api/export/schedules", json=body).json()
+    schedule_id = schedule["id"]
+    try:
+        assert schedule_id[:8] in command("remote", "schedules", "list").out
+        assert command("remote", "schedules", "pause", "For the editor").out.startswith(
+            f"{schedule_id} paused"
+        )
+        paused = command("remote", "schedules", "list", "--state", "paused", "--json").json
+        assert [each["id"] for each in paused["schedules"]] == [schedule_id]
+        assert "active, next " in command("remote", "schedules", "resume", schedule_id[:8]).out
+        job_id = command("remote", "schedules", "run", schedule_id).out.strip()
+        assert host.wait(job_id)["status"] == "completed"
+        told = command("remote", "schedules", "show", schedule_id, "--json").json
+        assert told["runs"][0]["job_id"] == job_id
+        assert "manual" in command("remote", "schedules", "show", "For the editor").out
+        unknown = command("remote", "schedules", "run", "For the editors")
+        assert unknown.code == 2
+        assert "Did you mean 'For the editor'?" in unknown.said
+    finally:
+        host.client.delete(f"/api/export/schedules/{schedule_id}")
+
+
+def test_a_batch_is_made_and_fetched_with_what_became_of_each_part(
+    host: RunningHost, url: str, command: Commands, tmp_path: Path
+) -> None:
+    words = ("--part", "claims csv max_records=2 name=Some", "--part", "template='Graph for Gephi'")
+    ran = command("remote", "batch", *words, "-o", str(tmp_path / "case.zip"), "--json")
+    assert ran.code == 0, ran
+    assert (tmp_path / "case.zip").read_bytes() == host.client.get(ran.json["download_url"]).content
+    assert "part 1: 2 of " in ran.said
+    assert "01-Some.csv" in ran.said
+    assert "max_records is 2" in ran.said
+    shown = command("remote", "show", ran.json["id"]).out
+    assert "Some, claims as csv, completed, 2 records, 01-Some.csv" in shown
+    assert ran.json["id"][:8] in command("remote", "jobs", "--format", "zip").out
+    again = command("remote", "wait", ran.json["id"])
+    assert "part 2: " in again.said
+    refused = command("remote", "batch", "--part", "claims cvs", "-o", str(tmp_path / "x"))
+    assert refused.code == 2
+    assert "Did you mean 'csv'?" in refused.said
+
+
 def test_under_one_key_there_is_one_job(host: RunningHost, url: str, command: Commands) -> None:
     asked = ("remote", "create", *CLAIMS, "--retention-hours", "2", "--key", f"nightly-{host.name}")
     made = command(*asked)
