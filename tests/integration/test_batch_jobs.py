@@ -155,7 +155,7 @@ def test_a_batch_that_has_ended_is_repeated_from_the_command_line(host: RunningH
     )
     shown = dict(re.findall(r"^(part \d) +(.*)$", ran.stdout, re.MULTILINE))
     assert shown["part 1"] == f"documents as json, completed, {RECORDS:,} records, 01-documents.json"
-    assert shown["part 3"].startswith("claims as xlsx 'disputed', completed, ")
+    assert shown["part 3"].startswith("disputed, claims as xlsx, completed, ")
     assert again["metadata"]["retry_of"] == first["id"]
     ran = subprocess.run(
         [*command, "list", "--format", "zip", "--json", *words],
