@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = """
+RECORDS = """
 import sys
 import tempfile
 from arkham_shard_export.formats import writer_class
@@ -42,6 +42,8 @@ def batch(start):
         [[[f"e{n}", f"c{n}", f"Seen {n}. " * 20]] for n in numbers],
     ], 500)
 
+"""
+EXPORTING = """
 def export(records):
     section = Section("records", columns, iter, records)
     sink, writer = Sink(), writer_class(sys.argv[1])()
@@ -60,17 +62,65 @@ before = peak()
 export(40_000)
 print(peak() - before)
 """
+BATCHING = """
+from datetime import UTC, datetime
+from arkham_shard_export.models import ExportOptions
+from arkham_shard_export.pipeline import ExportRequest
+from arkham_shard_export.pipeline.batch import export_batch
+from arkham_shard_export.pipeline.parts import BatchRequest, Part
+from arkham_shard_export.targets import TARGETS
+
+moment = datetime(2026, 11, 22, tzinfo=UTC)
+
+class Source:
+    snapshot_at, consistent, helpers = moment, True, None
+    def __init__(self, records):
+        self.records = records
+    def sections(self):
+        def read(_names):
+            yield from map(batch, range(0, self.records, 500))
+        return [Section("records", columns, read, self.records)]
+
+class Records:
+    def __init__(self, records):
+        self.records = records
+    def source(self, place, adjustments, check):
+        return Source(self.records)
+    def helpers(self, place):
+        return None
+
+def export(records):
+    formats, goes_on = sys.argv[1].split("+"), sys.argv[2] == "careful"
+    parts = [Part(ExportRequest(each, "claims", {}, ExportOptions()), TARGETS["claims"]) for each in formats]
+    outcome = export_batch(BatchRequest(tuple(parts), goes_on), Records(records), Sink(), exported_at=moment)
+    assert outcome.record_count == records * len(parts)
+
+export(1_000)
+before = peak()
+export(20_000)
+print(peak() - before)
+"""
 GROWTH_KIB = 6 * 1024
 
 
-@pytest.mark.parametrize("format", ["csv", "json"])
-def test_memory_does_not_grow_with_the_records(format: str) -> None:
+def growth(program: str, *arguments: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, format],
+        [sys.executable, "-c", RECORDS + program, *arguments],
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
         cwd=Path(__file__).parents[2],
     )
-    assert int(done.stdout) < GROWTH_KIB
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_memory_does_not_grow_with_the_records(format: str) -> None:
+    assert growth(EXPORTING, format) < GROWTH_KIB
+
+
+@pytest.mark.parametrize("kind", ["streamed", "careful"])
+@pytest.mark.parametrize("formats", ["csv+json", "xlsx+xlsx"])
+def test_memory_does_not_grow_with_the_records_of_a_batch(formats: str, kind: str) -> None:
+    assert growth(BATCHING, formats, kind) < GROWTH_KIB
