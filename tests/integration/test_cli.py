@@ -120,7 +120,7 @@ NOWHERE = "postgresql://127.0.0.1:1/none"
         (["export", "claims", "--format", "odt"], 2, "Unknown format 'odt'. Valid: json, csv, xlsx, pdf, docx."),
         (["export", "claims", "--fromat", "csv"], 2, "Unknown option '--fromat'. Did you mean '--format'?"),
         (["export", "claims", "--form", "csv"], 2, "Unknown option '--form'. Did you mean '--format'?"),
-        (["export", "claims"], 2, "The following arguments are required: --format."),
+        (["export", "claims"], 2, "Give --format FORMAT, or --template NAME."),
         ([*CSV, "--filter", "status"], 2, "--filter 'status' must be NAME=VALUE."),
         ([*CSV, "--filter", "state=x"], 2, "Unknown filter 'state' for claims. Did you mean 'status'? Valid: "),
         ([*CSV, "--filter", "claim_tipe=status"], 2, "Did you mean 'claim_type'? Valid: status, claim_type"),
