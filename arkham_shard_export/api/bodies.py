@@ -235,8 +235,8 @@ class NewJobBody(JobBody):
 def _parts_schema() -> JsonSchema:
     """As the body of a job, without what is the whole's."""
     properties = {
-        "target": text_schema("Target", *ExportTarget),
-        "format": text_schema("Format", *FORMATS),
+        "target": {"anyOf": [text_schema("Target", *ExportTarget), {"type": "null"}]},
+        "format": {"anyOf": [text_schema("Format", *FORMATS), {"type": "null"}]},
         "filters": _filters_schema(),
         "options": _options_schema(),
         "name": {"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_PART_NAME}, {"type": "null"}]},

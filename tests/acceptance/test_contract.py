@@ -141,7 +141,7 @@ def has_shape(body: dict[str, Any], shape: dict[str, tuple[type, ...]]) -> None:
         assert type(body[name]) in kinds, f"{name} is {body[name]!r}"
 
 
-def until(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true value of `what`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
