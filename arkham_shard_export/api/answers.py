@@ -311,7 +311,6 @@ EXAMPLES: dict[str, Any] = {
         "headings": {},
         "estimated_file_size_bytes": 90_120,
         "estimated_seconds": 0.8,
-        "headings": {},
     },
     "preview_template": {
         "format": "json",

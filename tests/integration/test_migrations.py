@@ -101,7 +101,7 @@ def test_an_upgrade_can_be_cut_off_before_every_statement(run: Callable[[Work], 
     async def work(recording: Recording) -> None:
         await make_old_table(recording)
         rows = 20
-        for statements in range(60):
+        for statements in range(120):
             recording.changes_left = statements
             try:
                 await migrate(recording, recording.dialect)
