@@ -44,7 +44,7 @@ def test_a_template_is_saved_shown_replaced_and_deleted(host: RunningHost, comma
     assert shown["options"] == {"max_records": 2}
     assert command("templates", "show", saved["id"], "--version", "1", "--json").json["options"] == {}
     text = command("templates", "show", "Disputed").out
-    assert 'filters      {"status": "disputed"}' in text
+    assert 'filters     {"status": "disputed"}' in text
     versions = command("templates", "versions", "Disputed", "--json").json["versions"]
     assert [each["version"] for each in versions] == [2, 1]
     listed = command("templates", "list").out.splitlines()
