@@ -7,8 +7,9 @@ export function filterField(info, value, changed) {
   return info.values.length ? new Chips(field, info, info.values, value, changed) : new Lines(field, info, value, changed);
 }
 
-/** The control of an option; null where this page does not know its type. */
+/** The control of an option; null where this page has none for its type, or none that shows this value. */
 export function optionField(info, value, changed) {
+  if (!isShown(info, value)) return null;
   const field = `options.${info.name}`;
   const makers = {
     boolean: () => new Switch(field, info, value, changed),
@@ -23,4 +24,10 @@ export function optionField(info, value, changed) {
     object: () => (info.choices.length ? new Preset(field, info, value, changed) : new Parts(field, info, value, changed)),
   };
   return makers[info.type]?.() ?? null;
+}
+
+function isShown(info, value) {
+  if (value === undefined || value === null) return true;
+  if (info.type === "columns") return Array.isArray(value);
+  return info.type !== "object" || info.choices.length === 0 || typeof value === "string";
 }

@@ -40,8 +40,7 @@ export class Columns extends Field {
         changed(columns.length ? columns : null);
       },
     });
-    // Columns of several sections come by a template; they are shown, and replaced by what is written here.
-    area.value = Array.isArray(value) ? value.map(written).join("\n") : "";
+    area.value = (value ?? []).map(written).join("\n");
     this.node = h("div", { class: "field" }, h("label", { for: id }, this.title), area, this.help, this.wrong);
   }
 }
