@@ -103,10 +103,6 @@ class _Counted:
     adjustments: Adjustments
     helpers: Helpers | None = None
 
-    @property
-    def expected(self) -> int:
-        return sum(each.expected or 0 for each in self.known)
-
     def sections(self) -> list[Section]:
         return self.known
 
@@ -134,6 +130,7 @@ class _Run:
         self._last_try = last_try
         self._parts = [PartProgress() for _ in batch.parts]
         self._counted: list[_Counted | None] = [None for _ in batch.parts]
+        self._matched: dict[int, int] = {}
         self._reasons: dict[int, str] = {}
         self._traces: list[str] = []
 
@@ -169,7 +166,8 @@ class _Run:
             raise InvalidRequest([FieldProblem("parts", None, refused)])
         source = self._records.source(place, adjustments, self._check)
         counted = _Counted(source.snapshot_at, source.consistent, source.sections(), adjustments)
-        self._parts[place].expected = counted.expected
+        self._parts[place].expected = sum(each.expected or 0 for each in counted.known)
+        self._matched[place] = sum(each.matched or 0 for each in counted.known if each.counted)
         return counted
 
     def _result(self, place: int) -> PartResult:
@@ -181,8 +179,7 @@ class _Run:
         if result is not None:
             self._parts[place].status = COMPLETED
             return result
-        expected = self._parts[place].expected
-        return PartResult(place + 1, part, expected=expected, error=self._reasons[place])
+        return PartResult(place + 1, part, expected=self._matched.get(place), error=self._reasons[place])
 
     def _written(self, place: int) -> PartResult:
         counted = self._counted[place]
@@ -243,9 +240,7 @@ class _Run:
     def _all_failed(self) -> str:
         told = [self._told(place, reason) for place, reason in self._reasons.items()]
         more = (
-            f" The same goes for {len(told) - TOLD_FAILURES} other parts."
-            if len(told) > TOLD_FAILURES
-            else ""
+            f" {len(told) - TOLD_FAILURES} other parts failed as well." if len(told) > TOLD_FAILURES else ""
         )
         return " ".join(told[:TOLD_FAILURES]) + more
 

@@ -88,7 +88,8 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """How a part ended: with an outcome, or with an error. `expected` is None where the records could not be counted."""
+    """How a part ended: with an outcome, or with an error. `expected`, what the source holds, is None
+    where it could not be counted."""
 
     number: int
     part: Part

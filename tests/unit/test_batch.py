@@ -414,6 +414,18 @@ def test_where_the_others_go_on_the_part_is_marked_everywhere(error: Exception) 
     assert account["failed_parts"] == [2]
 
 
+def test_all_that_a_failed_part_would_have_held_or_left_out_is_counted() -> None:
+    def fail(_number: int) -> None:
+        raise SourceFailed("It broke.")
+
+    skips = (Skip("max_records", 3, "max_records is 5"),)
+    broken = source(section_of(COLUMNS, ROWS, skips=skips, fails=fail))
+    _, outcome = written([part(), part(max_records=5)], [source(), broken], goes_on=True)
+    account = outcome.completeness
+    assert (account["expected"], account["written"], account["skipped"]) == (13, 5, 8)
+    assert account["skips"] == [{"part": 2, "kind": "part_failed", "count": 8, "reason": "It broke"}]
+
+
 @pytest.mark.parametrize("error", OF_THE_WHOLE, ids=repr)
 def test_what_is_no_fault_of_a_part_ends_the_batch_in_any_case(error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
@@ -448,7 +460,7 @@ def test_a_batch_whose_parts_all_fail_fails_and_says_why() -> None:
         written([part()] * 5, broken, goes_on=True)
     assert failed.value.reasons == {n + 1: f"Broken {n}." for n in range(5)}
     assert str(failed.value).startswith("Part 1 (Claims as JSON) failed: Broken 0. Part 2 ")
-    assert str(failed.value).endswith("The same goes for 2 other parts.")
+    assert str(failed.value).endswith("2 other parts failed as well.")
 
 
 def test_nothing_of_a_batch_that_failed_is_left_in_the_store(tmp_path: Path) -> None:
