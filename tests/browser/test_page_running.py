@@ -200,6 +200,8 @@ class Process:
             seed_postgres(database, SEEDED_CLAIMS, targets=["claims"])
             self.base = "/api/export/ui"
             self.environment["PYTHONPATH"] = str(Path(__file__).parents[1] / "arkhamframe")
+            # The export is not to end within the grace of a stop.
+            self.environment["ARKHAM_EXPORT_GRACE_SECONDS"] = "0"
             self.command = [sys.executable, "-m", "arkham_frame", "--database-url", database, "--storage-dir", str(folder), "--port", self.port]  # fmt: skip
         self.start()
 

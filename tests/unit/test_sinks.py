@@ -18,7 +18,6 @@ import pytest
 from arkham_shard_export.errors import FileMissing, StoreFailed
 from arkham_shard_export.jobs.files import MEDIA_TYPES, download_name, extension_of, folder_of, stem_of
 from arkham_shard_export.jobs.filestores.folder import FolderFile, FolderStore
-from arkham_shard_export.models import ExportJob
 from arkham_shard_export.sinks import file as file_sink
 from arkham_shard_export.sinks.file import FileSink, part_name
 from arkham_shard_export.sinks.measure import MeasuringSink
@@ -348,8 +347,8 @@ def test_what_unfinished_attempts_left_is_removed_and_nothing_else(store: Folder
 
 def test_a_download_is_named_for_people() -> None:
     created = datetime(2026, 11, 22, tzinfo=UTC)
-    job = ExportJob("1a2b3c4d-5e6f", "csv", "claims", created_at=created)
-    assert download_name(job, created, ".csv") == "claims-2026-11-22-1a2b3c4d.csv"
+    name = download_name("claims", created, "1a2b3c4d-5e6f", ".csv")
+    assert name == "claims-2026-11-22-1a2b3c4d.csv"
 
 
 def test_every_kind_of_file_has_a_media_type() -> None:
