@@ -18,5 +18,7 @@ MAX_TEMPLATE_BYTES = 1 << 20
 """Of filters and options as JSON."""
 MAX_TEMPLATES = 1000
 """That one user of a tenant keeps."""
+MAX_LAYOUTS = 50
+"""Word files that one user of a tenant keeps."""
 MAX_TEMPLATE_VERSIONS = 200
 """All are kept; a template that has so many takes no more."""

@@ -57,6 +57,15 @@ class TemplateCalls:
         asked = TemplateRequest(name, target, format, description, filters, options, retention_hours, shared)
         return await (await self.service()).templates.save(asked, self.scope(), created_by)
 
+    async def lay_out_template(
+        self: _Callee, template: str, word_file: bytes, updated_by: str = "system"
+    ) -> ExportTemplate:
+        """The next version of a DOCX template, whose reports are laid out by this Word file. InvalidRequest,
+        TemplateNotFound."""
+        templates = (await self.service()).templates
+        found, _ = await templates.lay_out(template, word_file, self.scope(), updated_by)
+        return found
+
     async def delete_template(self: _Callee, template: str, deleted_by: str = "system") -> bool:
         """Whether there was one; jobs that were made of it keep what they do."""
         try:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from arkham_shard_export.models import ExportJobAnswer, ExportSchedule, ExportScheduleRun, TemplateSummary
+from arkham_shard_export.formats.wordlayout import LayoutInfo
+from arkham_shard_export.models import (
+    ExportJobAnswer,
+    ExportSchedule,
+    ExportScheduleRun,
+    ExportTemplate,
+    TemplateSummary,
+)
 
 
 class Count(BaseModel):
@@ -41,6 +49,13 @@ class SchedulePage(BaseModel):
     total: int
     limit: int
     offset: int
+
+
+@dataclass(slots=True)
+class LaidOutTemplate(ExportTemplate):
+    """A template with the layout that it was given."""
+
+    layout: LayoutInfo | None = None
 
 
 class VersionPage(BaseModel):
@@ -222,6 +237,17 @@ EXAMPLES: dict[str, Any] = {
     "get_template": TEMPLATE,
     "replace_template": TEMPLATE,
     "list_template_versions": {"versions": [_SUMMARY, {**_SUMMARY, "version": 2}]},
+    "replace_template_layout": {
+        **TEMPLATE,
+        "format": "docx",
+        "options": {"layout": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3"},
+        "layout": {
+            "sha256": "9f2c1d5e0b7a4c3f8e6d9a2b1c0f4e7d6a5b8c9d0e1f2a3b4c5d6e7f8091a2b3",
+            "size": 36_811,
+            "fields": ["records", "title"],
+            "paper": "210 × 297 mm",
+        },
+    },
     "get_template_version": {**TEMPLATE, "version": 2},
     "list_schedules": {"schedules": [SCHEDULE], "total": 1, "limit": 50, "offset": 0},
     "create_schedule": {**SCHEDULE, "last_run": None},

@@ -14,6 +14,7 @@ from arkham_shard_export.api.answers import (
     Count,
     HealthAnswer,
     JobPage,
+    LaidOutTemplate,
     LinkAnswer,
     NextRuns,
     RunPage,
@@ -72,6 +73,15 @@ class Route:
     answers: dict[int, dict[str, Any]]
     refusals: tuple[int, ...] = ()
     response_class: type[Response] = field(default=JSONResponse)
+    file_type: str | None = None
+    """Of the file that the body is, where it is no JSON."""
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """What the OpenAPI description says of a body that is a file."""
+        if self.file_type is None:
+            return None
+        return {"requestBody": {"required": True, "content": {self.file_type: _BYTES}}}
 
     @property
     def status(self) -> int:
@@ -128,6 +138,8 @@ ROUTES = (
     Route("DELETE", "/templates/{template_id}", "delete_template", templates.delete_template, {204: {}}, (404, 412, 422), ProblemResponse),
     Route("GET", "/templates/{template_id}/versions", "list_template_versions", templates.get_versions, {200: {"model": VersionPage}}, (404, 422)),
     Route("GET", "/templates/{template_id}/versions/{version}", "get_template_version", templates.get_version, {200: {"model": ExportTemplate}}, (404, 422)),
+    Route("GET", "/templates/{template_id}/layout", "get_template_layout", templates.get_layout, {200: {"content": {templates.WORD: _BYTES}}}, (404, 422), Response),
+    Route("PUT", "/templates/{template_id}/layout", "replace_template_layout", templates.put_layout, {200: {"model": LaidOutTemplate}}, (404, 412, *_BODY), file_type=templates.WORD),
     Route("GET", "/stats", "get_statistics", jobs.get_stats, {200: {"model": ExportStatistics}}),
     Route("GET", "/history", "get_history", jobs.get_history, {200: {"model": ExportHistory}}, (422,)),
     Route("GET", "/health", "get_health", operators.get_health, {200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}}),

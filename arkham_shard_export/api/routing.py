@@ -26,6 +26,7 @@ from arkham_shard_export.api.pages import SEVERAL
 from arkham_shard_export.api.routes import PREFIX, ROUTES
 from arkham_shard_export.api.ui import add_page
 from arkham_shard_export.errors import ExportError, FieldProblem, InvalidRequest
+from arkham_shard_export.formats.wordlayout import MAX_LAYOUT_BYTES
 from arkham_shard_export.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -39,10 +40,15 @@ class ExportRoute(APIRoute):
 
     max_body_bytes: ClassVar[int]
     limits: ClassVar[RequestLimits]
+    file_types: ClassVar[dict[str, str]]
+    """Of bodies that are files, by the name of the route."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         fields = fields_of(self.body_field)
+        file_type, most_bytes = self.file_types.get(self.name), self.max_body_bytes
+        if file_type is not None:
+            most_bytes = MAX_LAYOUT_BYTES
 
         async def answer(request: Request) -> Response:
             if self.body_field is not None and not _is_json(request):
@@ -51,9 +57,12 @@ class ExportRoute(APIRoute):
                     "The body must be JSON; send it with the header Content-Type: application/json.",
                     headers={"Accept": "application/json"},
                 )
+            if file_type is not None and _media_type(request) != file_type:
+                detail = f"The body must be a Word file (.docx); send it with the header Content-Type: {file_type}."
+                return error_response(415, detail, headers={"Accept": file_type})
             _check_once(request, self)
-            request = limited(request, self.max_body_bytes)
-            if request.method in ("POST", "PUT", "PATCH"):
+            request = limited(request, most_bytes)
+            if file_type is None and request.method in ("POST", "PUT", "PATCH"):
                 check_depth(await request.body())
             return await handle(request)
 
@@ -85,7 +94,11 @@ class ExportRoute(APIRoute):
 def create_router(in_schema: bool = True) -> APIRouter:
     """The routes. A host that includes them twice takes the second time without schema."""
     settings = Settings.from_environment()
-    common = {"max_body_bytes": settings.max_body_bytes, "limits": RequestLimits(settings)}
+    common = {
+        "max_body_bytes": settings.max_body_bytes,
+        "limits": RequestLimits(settings),
+        "file_types": {each.name: each.file_type for each in ROUTES if each.file_type is not None},
+    }
     route_class = type("ExportRoute", (ExportRoute,), common)
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)
     known: list[APIRoute] = []
@@ -104,6 +117,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
             name=each.name,
             operation_id=f"export_{each.name}",
             responses=each.documented(),
+            openapi_extra=each.body,
         )
         if "{" not in each.path:
             # Whatever its method, nothing is looked for under the name of a path of its own.
@@ -152,8 +166,11 @@ def _check_once(request: Request, route: APIRoute) -> None:
 
 
 def _is_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type.endswith(_JSON)
+    return _media_type(request).endswith(_JSON)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _plain(headers: Any) -> dict[str, str] | None:

@@ -13,12 +13,15 @@ from fastapi.responses import JSONResponse
 from arkham_shard_export.api.bodies import TemplateBody, TemplatePreviewBody
 from arkham_shard_export.api.callers import caller_of
 from arkham_shard_export.api.conditions import check_tag
+from arkham_shard_export.api.downloads import CONFINED, disposition
 from arkham_shard_export.api.pages import links
 from arkham_shard_export.bounds import MAX_TEMPLATE_VERSIONS
+from arkham_shard_export.jobs.files import MEDIA_TYPES
 from arkham_shard_export.jobs.service import MAX_OFFSET
 from arkham_shard_export.models import ExportTemplate, TemplateSummary
 
 MAX_TEMPLATE_LIST = 200
+WORD = MEDIA_TYPES[".docx"]
 
 
 async def get_templates(
@@ -83,6 +86,25 @@ async def post_template_preview(request: Request, body: TemplatePreviewBody) -> 
     whole = await caller.service.templates.drafted(body.asked(), body.said(), caller.scope, caller.created_by)
     preview = await caller.service.preview(whole, body.max_preview_records, caller.scope)
     return asdict(preview)
+
+
+async def put_layout(request: Request, template_id: str) -> Response:
+    caller = await caller_of(request)
+    template, layout = await caller.service.templates.lay_out(
+        template_id, await request.body(), caller.scope, caller.created_by, _meant(request)
+    )
+    return JSONResponse({**_fields(template), "layout": asdict(layout)}, headers={"ETag": _tag(template)})
+
+
+async def get_layout(request: Request, template_id: str) -> Response:
+    caller = await caller_of(request)
+    template, data = await caller.service.templates.layout(template_id, caller.scope, caller.created_by)
+    headers = {
+        "Content-Disposition": disposition(f"{template.name}.docx"),
+        "ETag": f'"{template.options["layout"]}"',
+        **CONFINED,
+    }
+    return Response(data, media_type=WORD, headers=headers)
 
 
 def _answer(

@@ -24,7 +24,7 @@ from arkham_shard_export.cli.requests import (
     options_of,
     template_of,
 )
-from arkham_shard_export.cli.templates import expanded
+from arkham_shard_export.cli.templates import expanded, layout_of
 from arkham_shard_export.cli.writing import (
     STANDARD_OUTPUT,
     Written,
@@ -105,6 +105,7 @@ def _export(options: argparse.Namespace) -> int:
     location = location_of(options)
     if asked.template is not None:
         (asked,) = expanded([asked], options)
+    layout = layout_of(asked, options)
     if options.output == STANDARD_OUTPUT:
         _check_terminal(asked)
     with meter(
@@ -122,6 +123,7 @@ def _export(options: argparse.Namespace) -> int:
             location,
             processes=settings_of_environment().processes,
             progress=told.told,
+            layout=layout,
         )
         written = write_out(write, options.output, str(asked.target))
     if options.json:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export.cli.common import (
@@ -107,6 +108,19 @@ def add_commands(commands: Commands) -> None:
         (("arkham-export templates versions 'For the editor'", "who made each, and when"),),
     )
     _add_template(versions)
+
+    laying_out = _action(
+        actions,
+        "layout",
+        _layout,
+        "lay the reports of a DOCX template out by a Word file",
+        (("arkham-export templates layout 'For the editor' letterhead.docx", "its next version"),),
+    )
+    _add_template(laying_out)
+    file = laying_out.add_argument(
+        "file", type=Path, metavar="FILE", help="a Word file (.docx) with {{ records }}"
+    )
+    complete_by(file, "files")
 
 
 def _add_save(actions: Commands) -> None:
@@ -228,6 +242,22 @@ async def _expanded(
     return found
 
 
+def layout_of(asked: JobRequest, options: argparse.Namespace) -> bytes:
+    """The Word file that a request is to be laid out by; nothing where it names none that there is."""
+    import asyncio
+
+    given = asked.options if isinstance(asked.options, Mapping) else {}
+    layout_id = given.get("layout")
+    return asyncio.run(_layout_of(layout_id, options)) if isinstance(layout_id, str) else b""
+
+
+async def _layout_of(layout_id: str, options: argparse.Namespace) -> bytes:
+    from arkham_shard_export.standalone.administering import template_library
+
+    async with template_library(options.data, options.database_url, settings_of_environment()) as library:
+        return await library.layout_of(layout_id) or b""
+
+
 def _may_be_stored(given: object) -> bool:
     """Whether it takes tables to find it, and is not a template of the program."""
     from arkham_shard_export.jobs.templates import is_built_in
@@ -294,6 +324,17 @@ def _read(source: str) -> dict[str, Any]:
             ]
         )
     return {name: value for name, value in given.items() if name in _SAVED}
+
+
+async def _layout(library: TemplateLibrary, options: argparse.Namespace) -> None:
+    import asyncio
+
+    data = await asyncio.to_thread(options.file.read_bytes)
+    template, layout = await library.lay_out(options.template, data, _scope(options), "system")
+    if options.json:
+        print_json({**template_fields(template), "layout": asdict(layout)})
+    else:
+        print(f"{plain(template.name)}: version {template.version}, with {', '.join(layout.fields)}")
 
 
 async def _delete(library: TemplateLibrary, options: argparse.Namespace) -> None:

@@ -31,6 +31,8 @@ def request(ask: Ask) -> dict[str, Any]:
         given["params"] = {name: value for name, value in ask.params.items() if value is not None}
     if ask.json is not None:
         given["json"] = ask.json
+    if ask.content is not None:
+        given["content"] = ask.content
     if ask.timeout_seconds is not None:
         given["timeout"] = ask.timeout_seconds
     return given

@@ -19,6 +19,7 @@ PREFIX = "/api/export"
 WAIT_SECONDS = 30
 PAGE = 500
 TEMPLATE_PAGE = 200
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Before the second, third, … try; the last one for all that follow."""
 LISTEN_SECONDS = 45.0
@@ -108,6 +109,11 @@ def if_version(template: ExportTemplate | str) -> tuple[str, dict[str, str]]:
     if isinstance(template, str):
         return template_path(template), {}
     return template_path(template.id), {"If-Match": f'"{template.id}.{template.version}"'}
+
+
+def lay_out(template: ExportTemplate | str, word_file: bytes) -> Ask:
+    path, headers = if_version(template)
+    return Ask("PUT", f"{path}/layout", content=word_file, headers={**headers, "Content-Type": WORD})
 
 
 def templates(offset: int, patience_seconds: float) -> Operation[list[TemplateSummary]]:

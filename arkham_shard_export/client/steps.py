@@ -26,6 +26,7 @@ class Ask:
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     json: Any = None
+    content: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     timeout_seconds: float | None = None
     """Without a byte; None: the client's own."""

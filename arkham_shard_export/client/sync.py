@@ -241,6 +241,14 @@ class ExportClient:
         body = {"name": name, "target": target, "format": format, **given}
         return self._run(operations.template(Ask("PUT", path, json=body, headers=headers), self._patience))
 
+    def lay_out_template(self, template: ExportTemplate | str, word_file: bytes) -> ExportTemplate:
+        """The next version, whose DOCX reports are laid out by this Word file; Refused as for `replace_template`."""
+        return self._run(operations.template(operations.lay_out(template, word_file), self._patience))
+
+    def template_layout(self, template: str) -> bytes:
+        """The Word file of a template."""
+        return (self._ask(Ask("GET", f"{operations.template_path(template)}/layout"))).body
+
     def delete_template(self, template: ExportTemplate | str) -> None:
         """With all its versions; Refused (412) where one that was read has been replaced since."""
         path, headers = operations.if_version(template)

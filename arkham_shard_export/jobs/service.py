@@ -52,6 +52,7 @@ from arkham_shard_export.jobs.showing import check_filter
 from arkham_shard_export.jobs.sources import Sources
 from arkham_shard_export.jobs.table.filerecords import FileRecords
 from arkham_shard_export.jobs.table.history import MOST_DAYS, History
+from arkham_shard_export.jobs.table.layouts import LayoutStore
 from arkham_shard_export.jobs.table.lease import Lease
 from arkham_shard_export.jobs.table.listing import NEWEST_FIRST, ORDERS, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
@@ -138,7 +139,8 @@ class JobService:
         self.jobs = JobStore(database, dialect)
         self.files = files
         self.sources = Sources(database, dialect, location, asyncio.get_running_loop(), clock)
-        self.inventory = Inventory(database, dialect, self.sources, clock)
+        layouts = LayoutStore(database, dialect)
+        self.inventory = Inventory(database, dialect, self.sources, clock, layouts.get)
         self._settings = settings
         self._outbox = Outbox(database)
         self._lease = Lease(database, dialect, HOST_LEASE)
@@ -170,7 +172,7 @@ class JobService:
         self.queue = self._queue()
         admission = Admission(self.jobs, self.files, settings)
         self.templates = TemplateLibrary(
-            TemplateStore(database, dialect), self.inventory, admission.retention_hours, clock
+            TemplateStore(database, dialect), layouts, self.inventory, admission.retention_hours, clock
         )
         self.acceptance = Acceptance(
             self.jobs,

@@ -47,7 +47,7 @@ def export_directly(
     request, chosen = _checked(format, target, filters, options, location, clock)
     if request.options.layout is not None:
         if not layout:
-            message = "Without a host there are no layouts to choose from."
+            message = f"There is no layout {request.options.layout[:60]!r} here."
             raise InvalidRequest([FieldProblem("options.layout", request.options.layout, message)])
         check_layout(layout, "options.layout")
         request = replace(request, layout=layout)

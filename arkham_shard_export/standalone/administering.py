@@ -17,6 +17,7 @@ from arkham_shard_export.jobs.inventory import Inventory
 from arkham_shard_export.jobs.queues.embedded import EmbeddedQueue
 from arkham_shard_export.jobs.service import JobService
 from arkham_shard_export.jobs.sources import Sources
+from arkham_shard_export.jobs.table.layouts import LayoutStore
 from arkham_shard_export.jobs.table.templates import TemplateStore
 from arkham_shard_export.jobs.templates import TemplateLibrary
 from arkham_shard_export.ports import Database, system_clock
@@ -47,9 +48,11 @@ async def template_library(
         if stored:
             await _administration(data_dir, settings, database, dialect)
         sources = Sources(database, dialect, None, asyncio.get_running_loop(), system_clock)
+        layouts = LayoutStore(database, dialect)
         yield TemplateLibrary(
             TemplateStore(database, dialect),
-            Inventory(database, dialect, sources, system_clock),
+            layouts,
+            Inventory(database, dialect, sources, system_clock, layouts.get),
             partial(retention_hours, settings),
             system_clock,
         )

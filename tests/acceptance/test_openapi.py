@@ -19,6 +19,7 @@ from arkham_shard_export.api.routes import ALWAYS, PREFIX, ROUTES
 from arkham_shard_export.jobs.showing import job_fields
 from arkham_shard_export.models import ExportJob
 from tests.hosts import RunningHost
+from tests.unit.test_word_layouts import letterhead
 
 CASES = int(os.environ.get("ARKHAM_TEST_CASES", "100"))
 """Of each operation, phase and kind of data; 20,000 in all with some 1,500."""
@@ -126,7 +127,12 @@ def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> 
             "version": 1,
         }
         path = PREFIX + each.path.format(**ids)
-        body = {"json": bodies.get(each.name, request)} if 415 in each.refusals else {}
+        body: dict[str, Any] = {"json": bodies.get(each.name, request)} if 415 in each.refusals else {}
+        if each.file_type is not None:
+            body = {"content": letterhead("{{ records }}"), "headers": {"Content-Type": each.file_type}}
+            host.client.put(
+                f"{PREFIX}/templates/{template['id']}", json={**named, "format": "docx", "name": "An example"}
+            )
         answer = host.client.request(each.method, path, **body).json()
         assert fields(answer) >= fields(example), each.name
         exact = each.name in ("get_job", "list_jobs", "create_job", "create_batch", "count_jobs")
@@ -149,8 +155,9 @@ def generated(host: RunningHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     described = tmp_path / "openapi.json"
     kept = description(host)
     kept["paths"] = {path: each for path, each in kept["paths"].items() if path.startswith(PREFIX)}
-    # The generator knows of no streams of events; the rest must go without a warning.
+    # The generator knows of no streams of events, and of no Word files; the rest must go without a warning.
     del kept["paths"][f"{PREFIX}/jobs/{{job_id}}/events"]
+    del kept["paths"][f"{PREFIX}/templates/{{template_id}}/layout"]
     described.write_text(json.dumps(kept))
     scripts = Path(sys.executable).parent
     words = [str(scripts / "openapi-python-client"), "generate", "--path", str(described), "--meta", "none"]

@@ -16,15 +16,19 @@ import httpx
 import pytest
 
 from arkham_shard_export.api.routes import ROUTES
+from arkham_shard_export.api.templates import WORD
 from arkham_shard_export.errors import ScheduleNotFound
 from arkham_shard_export.models import ExportFilter
 from arkham_shard_export.targets import TARGETS
 from tests.hosts import RunningHost
 from tests.tenants import KINDS, MARKS, A, B, expected_ids, of, shared_host
+from tests.unit.test_word_layouts import letterhead
 
 PREFIX = "/api/export"
 USERS = {"ann": "analyst", "eve": "analyst", "root": "admin"}
 ROUNDS = 3
+LAYS_OUT = "ann"
+"""Whose templates have layouts."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -232,7 +236,9 @@ def check_template(method: str, suffix: str = "") -> Callable[[Scene, Person], N
         sent: dict[str, Any] = {"headers": {}}
         if method in ("PUT", "DELETE"):
             sent["headers"] = {"If-Match": '"never"'}
-        if method == "PUT":
+        if method == "PUT" and suffix:
+            sent = {"content": b"PK", "headers": {**sent["headers"], "Content-Type": WORD}}
+        elif method == "PUT":
             sent["json"] = template_body()
         nothing = told(scene.ask(person, method, f"/templates/{unknown}{suffix}", **sent), unknown)
         assert nothing[0] == 404
@@ -244,7 +250,9 @@ def check_template(method: str, suffix: str = "") -> Callable[[Scene, Person], N
             if not scene.may_use(person, owner, shared):
                 assert told(answer, reference) == nothing, shown
             elif method == "GET":
-                assert answer.status_code == 200, shown
+                # A layout has only who is called so.
+                there = suffix != "/layout" or owner.user == LAYS_OUT
+                assert answer.status_code == (200 if there else 404), shown
             else:
                 assert answer.status_code == (412 if person.may_see(owner) else 403), shown
 
@@ -346,6 +354,8 @@ CASES: dict[tuple[str, str], Callable[[Scene, Person], None]] = {
     ("GET", "/templates/{template_id}"): check_template("GET"),
     ("PUT", "/templates/{template_id}"): check_template("PUT"),
     ("DELETE", "/templates/{template_id}"): check_template("DELETE"),
+    ("GET", "/templates/{template_id}/layout"): check_template("GET", "/layout"),
+    ("PUT", "/templates/{template_id}/layout"): check_template("PUT", "/layout"),
     ("GET", "/templates/{template_id}/versions"): check_template("GET", "/versions"),
     ("GET", "/templates/{template_id}/versions/{version}"): check_template("GET", "/versions/1"),
     ("GET", "/stats"): check_stats,
@@ -384,6 +394,19 @@ def scene(shared: RunningHost) -> Scene:
             assert answer.status_code == 201
             assert answer.json()["created_by"] == person.user
             templates[answer.json()["id"]] = (person, is_shared)
+            if person.user == LAYS_OUT:
+                path = f"{PREFIX}/templates/{answer.json()['id']}"
+                headers = {**person.headers, "Content-Type": WORD}
+                assert (
+                    shared.client.put(
+                        path, json={**body, "format": "docx"}, headers=person.headers
+                    ).status_code
+                    == 200
+                )
+                laid_out = shared.client.put(
+                    f"{path}/layout", content=letterhead("{{ records }}"), headers=headers
+                )
+                assert laid_out.status_code == 200
     plan = {"name": "mine", "cron": "0 0 29 2 *", "request": {"format": "json", "target": "claims"}}
     schedules = {}
     for person in PEOPLE:
@@ -403,7 +426,9 @@ def test_nobody_gets_what_is_not_theirs_over_every_route_at_once(scene: Scene) -
     rows = scene.host.query("SELECT id, status FROM arkham_export_jobs")
     assert {row for row in rows if row[0] in before} == {(each, "completed") for each in before}
     kept = scene.host.query("SELECT id, version FROM arkham_export_templates")
-    assert {*kept} >= {(each, 1) for each in scene.templates}
+    assert {*kept} >= {
+        (each, 3 if owner.user == LAYS_OUT else 1) for each, (owner, _) in scene.templates.items()
+    }
 
 
 def test_an_export_that_runs_beside_another_tenants_holds_nothing_of_it(scene: Scene) -> None:

@@ -6,13 +6,21 @@ an upgrade that was cut off is finished by the next start.
 
 from __future__ import annotations
 
-from arkham_shard_export.jobs.table import lease, outbox, requestkeys, scheduletables, templates, totals
+from arkham_shard_export.jobs.table import (
+    layouts,
+    lease,
+    outbox,
+    requestkeys,
+    scheduletables,
+    templates,
+    totals,
+)
 from arkham_shard_export.jobs.table.filerecords import KEPT
 from arkham_shard_export.ports import Database
 from arkham_shard_export.schema import Table
 from arkham_shard_export.sources.dialects import Catalog, Dialect, PostgresDialect
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 JOBS = Table("arkham_export_jobs", ())
 
 _COLUMNS = """id TEXT PRIMARY KEY, format TEXT NOT NULL, target TEXT NOT NULL, status TEXT DEFAULT 'pending',
@@ -120,7 +128,13 @@ async def migrate(database: Database, dialect: Dialect) -> None:
         *scheduletables.statements(dialect),
     ):
         await database.execute(statement)
-    for statement in (lease.TABLE, _FACTS, *requestkeys.STATEMENTS, *templates.statements(dialect)):
+    for statement in (
+        lease.TABLE,
+        _FACTS,
+        *requestkeys.STATEMENTS,
+        *templates.statements(dialect),
+        *layouts.statements(dialect),
+    ):
         await change(statement)
     for name in _DROPPED_INDEXES:
         await change(f"DROP INDEX IF EXISTS {name}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from arkham_shard_export.bounds import MAX_TEMPLATE_BYTES, MAX_TEMPLATE_VERSIONS, MAX_TEMPLATES
+from arkham_shard_export.bounds import MAX_LAYOUTS, MAX_TEMPLATE_BYTES, MAX_TEMPLATE_VERSIONS, MAX_TEMPLATES
 from arkham_shard_export.errors import (
     FieldProblem,
     InvalidRequest,
@@ -15,15 +17,25 @@ from arkham_shard_export.errors import (
     ServiceUnavailable,
     TemplateNotFound,
 )
+from arkham_shard_export.formats.wordlayout import LayoutInfo, check_layout
 from arkham_shard_export.jobs.inventory import Inventory
+from arkham_shard_export.jobs.table.layouts import LayoutStore
 from arkham_shard_export.jobs.table.listing import Scope
 from arkham_shard_export.jobs.table.templates import StoredTemplate, TemplateStore, name_key
 from arkham_shard_export.jobs.table.values import json_text
 from arkham_shard_export.jobs.templates.built_in import BUILT_IN
 from arkham_shard_export.jobs.templates.checking import description_problem, looks_like_an_id, name_problem
+from arkham_shard_export.jobs.templates.finding import (
+    as_given,
+    meant,
+    of_the_program,
+    summary,
+    taken,
+    visible,
+)
 from arkham_shard_export.jobs.templates.references import given_options, merged, reference_of
 from arkham_shard_export.models import (
-    ExportOptions,
+    ExportFormat,
     ExportTemplate,
     JobRequest,
     TemplateRequest,
@@ -33,6 +45,8 @@ from arkham_shard_export.ports import Clock
 
 MOST_TRIES = 200
 MOST_OFFERED = 20
+UNUSED_DAYS = 30
+"""For so long a layout that no template names is kept at least: jobs may still need it."""
 
 Expectation = Callable[[ExportTemplate], None]
 """Raises PreconditionFailed where the template is not the one that is meant."""
@@ -50,11 +64,13 @@ class TemplateLibrary:
     def __init__(
         self,
         store: TemplateStore,
+        layouts: LayoutStore,
         inventory: Inventory,
         retention_hours: Callable[[object], float],
         clock: Clock,
     ) -> None:
         self._store = store
+        self._layouts = layouts
         self._inventory = inventory
         self._retention_hours = retention_hours
         self._clock = clock
@@ -64,7 +80,7 @@ class TemplateLibrary:
         total = await self._store.count(scope)
         own = await self._store.page(scope, limit, offset) if offset < total else []
         rest = max(0, offset - total)
-        built_in = [_summary(each) for each in BUILT_IN[rest : rest + limit - len(own)]]
+        built_in = [summary(each) for each in BUILT_IN[rest : rest + limit - len(own)]]
         return [*own, *built_in], total + len(BUILT_IN)
 
     async def get(self, reference: str, scope: Scope, user: str | None = None) -> ExportTemplate:
@@ -85,14 +101,14 @@ class TemplateLibrary:
         new = StoredTemplate(template, scope.tenant_id)
         await self._check_free(new)
         if not await self._store.insert(new):
-            raise _taken(template.name)
+            raise taken(template.name)
         return template
 
     async def save(self, asked: TemplateRequest, scope: Scope, saved_by: str) -> ExportTemplate:
         """The next version of the template of this name, or its first."""
         if isinstance(asked.name, str) and name_problem(asked.name) is None:
             named = await self._store.named(name_key(asked.name), scope)
-            found = _meant([each for each in named if each.tenant_id == scope.tenant_id], saved_by)
+            found = meant([each for each in named if each.tenant_id == scope.tenant_id], saved_by)
             if found is not None:
                 return await self.replace(found.template.id, asked, scope, saved_by)
         return await self.create(asked, scope, saved_by)
@@ -106,6 +122,62 @@ class TemplateLibrary:
         expected: Expectation = _whatever,
     ) -> ExportTemplate:
         """The next version; the one before is kept. Of several at the same time each makes a version of its own."""
+        return await self._replaced(reference, lambda _: asked, scope, updated_by, expected)
+
+    async def lay_out(
+        self,
+        reference: str,
+        data: bytes,
+        scope: Scope,
+        updated_by: str,
+        expected: Expectation = _whatever,
+    ) -> tuple[ExportTemplate, LayoutInfo]:
+        """The next version, whose reports are laid out by this Word file. InvalidRequest says why it cannot be a layout."""
+        old = await self._changeable(reference, scope, updated_by)
+        expected(old.template)
+        if old.template.format != ExportFormat.DOCX:
+            message = f"Only a DOCX report has a layout; this template gives {old.template.format}."
+            raise InvalidRequest([FieldProblem("layout", None, message)])
+        info = await asyncio.to_thread(check_layout, data)
+        if await self._layouts.owned(old.tenant_id, updated_by) >= MAX_LAYOUTS:
+            await self._layouts.forget(old.tenant_id, updated_by, self._clock() - timedelta(days=UNUSED_DAYS))
+            if await self._layouts.owned(old.tenant_id, updated_by) >= MAX_LAYOUTS:
+                message = (
+                    f"You keep {MAX_LAYOUTS} layouts, which is the most; delete a template that has one."
+                )
+                raise InvalidRequest([FieldProblem("layout", None, message)])
+        layout_id = await self._layouts.put(data, old.tenant_id, updated_by, self._clock())
+
+        def laid_out(now: ExportTemplate) -> TemplateRequest:
+            given = {each.name: getattr(now, each.name) for each in fields(TemplateRequest)}
+            return TemplateRequest(**{**given, "options": {**now.options, "layout": layout_id}})
+
+        template = await self._replaced(old.template.id, laid_out, scope, updated_by, expected)
+        return template, info
+
+    async def layout(
+        self, reference: str, scope: Scope, user: str | None = None
+    ) -> tuple[ExportTemplate, bytes]:
+        """The Word file of a template; TemplateNotFound where it has none."""
+        stored = await self._stored(reference, scope, user)
+        layout_id = stored.template.options.get("layout")
+        data = None if layout_id is None else await self._layouts.get(str(layout_id), stored.tenant_id)
+        if data is None:
+            raise TemplateNotFound(f"The template {stored.template.name!r} has no layout.")
+        return stored.template, data
+
+    async def layout_of(self, layout_id: str) -> bytes | None:
+        """The Word file of this id, whose ever it is."""
+        return await self._layouts.get(layout_id, None)
+
+    async def _replaced(
+        self,
+        reference: str,
+        asked_of: Callable[[ExportTemplate], TemplateRequest],
+        scope: Scope,
+        updated_by: str,
+        expected: Expectation,
+    ) -> ExportTemplate:
         for _ in range(MOST_TRIES):
             old = await self._changeable(reference, scope, updated_by)
             expected(old.template)
@@ -115,7 +187,7 @@ class TemplateLibrary:
                     "save it under another name."
                 )
                 raise InvalidRequest([FieldProblem("name", old.template.name, message)])
-            checked = await self._checked(asked, old.tenant_id)
+            checked = await self._checked(asked_of(old.template), old.tenant_id)
             template = replace(
                 old.template,
                 **checked,
@@ -144,10 +216,10 @@ class TemplateLibrary:
         """Newest first. Whom the template was not shared with then does not see a version."""
         now = (await self._stored(reference, scope, user)).template
         if now.built_in:
-            return [_summary(now)]
+            return [summary(now)]
         earlier = await self._store.earlier(now.id)
-        shown = [each for each in earlier if each.version < now.version and _visible(each, scope)]
-        return [_summary(now), *shown]
+        shown = [each for each in earlier if each.version < now.version and visible(each, scope)]
+        return [summary(now), *shown]
 
     async def version(
         self, reference: str, number: int, scope: Scope, user: str | None = None
@@ -193,9 +265,9 @@ class TemplateLibrary:
         if looks_like_an_id(reference):
             found = await self._store.get(reference, scope)
         else:
-            found = _built_in(reference)
+            found = of_the_program(reference)
             if found is None and name_problem(reference) is None:
-                found = _meant(await self._store.named(name_key(reference), scope), user)
+                found = meant(await self._store.named(name_key(reference), scope), user)
         if found is None:
             raise TemplateNotFound
         return found
@@ -218,7 +290,7 @@ class TemplateLibrary:
         found = None
         if not now.built_in and 0 < number < now.version:
             found = await self._store.version(now.id, number)
-        if found is None or not _visible(found, scope):
+        if found is None or not visible(found, scope):
             raise TemplateNotFound(
                 f"The template {now.name!r} has no version {number} that you may see; its newest is {now.version}."
             )
@@ -244,7 +316,7 @@ class TemplateLibrary:
             request, _ = await self._inventory.check(
                 asked.format, asked.target, asked.filters, given, tenant_id, counted=False
             )
-            options = _as_given(given or {}, request.options)
+            options = as_given(given or {}, request.options)
         except InvalidRequest as error:
             wrong += error.problems
         if wrong:
@@ -272,57 +344,15 @@ class TemplateLibrary:
         seen = await self._store.named(key, Scope(new.tenant_id, new.template.created_by))
         others = [each for each in seen if each.template.id != new.template.id]
         alike = [each for each in others if each.tenant_id == new.tenant_id]
-        if _built_in(name) is not None or alike or await self._store.taken(new.space, key, new.template.id):
-            raise _taken(name)
+        if (
+            of_the_program(name) is not None
+            or alike
+            or await self._store.taken(new.space, key, new.template.id)
+        ):
+            raise taken(name)
 
     async def _unknown(self, reference: str, scope: Scope) -> InvalidRequest:
         offered, _ = await self.page(scope, MOST_OFFERED, 0)
         message = f"There is no template {reference[:60]!r}: it was deleted or renamed, or it is another user's and not shared."
         valid = tuple(each.name for each in offered)
         return InvalidRequest([FieldProblem("template", reference, message, valid)])
-
-
-def _as_given(given: Mapping[str, Any], checked: ExportOptions) -> dict[str, Any]:
-    """The options that were given, in the form that the check has brought them to; a relative range stays one."""
-    known = asdict(checked)
-    return {name: value if name == "date_range" else known[name] for name, value in given.items()}
-
-
-def is_built_in(reference: str) -> bool:
-    """Whether a name or id is that of a template that comes with the program."""
-    return _built_in(reference) is not None
-
-
-def _built_in(reference: str) -> StoredTemplate | None:
-    key = name_key(reference)
-    found = (each for each in BUILT_IN if key in (each.id, name_key(each.name)))
-    return next((StoredTemplate(each, None) for each in found), None)
-
-
-def _meant(found: list[StoredTemplate], user: str | None) -> StoredTemplate | None:
-    """Of templates with the same name: one without a tenant before those of tenants, the user's own before others', and a
-    shared one before those that are not. InvalidRequest where that leaves several."""
-
-    def rank(each: StoredTemplate) -> tuple[bool, bool, bool]:
-        return each.tenant_id is not None, each.template.created_by != user, not each.template.shared
-
-    found = sorted(found, key=rank)
-    if len(found) > 1 and rank(found[0]) == rank(found[1]):
-        message = f"Several templates have the name {found[0].template.name!r}; ask for one by its id."
-        ids = tuple(each.template.id for each in found)
-        raise InvalidRequest([FieldProblem("template", found[0].template.name, message, ids)])
-    return found[0] if found else None
-
-
-def _visible(version: TemplateSummary, scope: Scope) -> bool:
-    return version.shared or scope.owner is None or version.created_by == scope.owner
-
-
-def _taken(name: str) -> InvalidRequest:
-    message = f"There is a template {name!r} already; choose another name, or replace that one."
-    return InvalidRequest([FieldProblem("name", name, message)])
-
-
-def _summary(template: TemplateSummary) -> TemplateSummary:
-    fields = {name: value for name, value in asdict(template).items() if name not in ("filters", "options")}
-    return TemplateSummary(**fields)
