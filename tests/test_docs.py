@@ -28,6 +28,7 @@ from arkham_shard_export.standalone.demo_case import demo_rows
 from arkham_shard_export.targets import TARGETS
 from benchmarks.page import quotation
 from tests.hosts import standalone
+from tests.unit.test_word_layouts import letterhead
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -221,11 +222,12 @@ def test_the_batches_of_the_exports_page_hold_the_files_that_it_lists(tmp_path: 
 
 def test_the_examples_of_templates_do_what_they_say(tmp_path: Path) -> None:
     page = PAGES["docs/templates.md"]
-    curl, command_line = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    curl, layout, command_line = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "letterhead.docx").write_bytes(letterhead("{{ records }}"))
     (python,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     with standalone(tmp_path / "arkham-data", demo=True) as host:
         base = str(host.client.base_url).rstrip("/")
-        for script in (curl, command_line):
+        for script in (curl, layout, command_line):
             words = script.replace("http://127.0.0.1:8100", base)
             words = re.sub(
                 r"^arkham-export", f"{sys.executable} -m arkham_shard_export.cli", words, flags=re.MULTILINE

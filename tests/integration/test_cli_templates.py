@@ -14,6 +14,8 @@ import pytest
 from tests.commands import Commands
 from tests.conftest import new_database
 from tests.hosts import RunningHost, standalone
+from tests.readers import docx_text
+from tests.unit.test_word_layouts import letterhead
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -60,7 +62,8 @@ def test_what_show_prints_can_be_saved_under_another_name(command: Commands, tmp
     file = tmp_path / "template.json"
     file.write_bytes(command("templates", "show", "Graph for Gephi", "--json").output)
     saved = command("templates", "save", "Graph for us", "--from", str(file), "--private", "--json").json
-    assert (saved["target"], saved["options"]) == ("graph", {"spreadsheet_safe": False})
+    given = json.loads(file.read_bytes())
+    assert (saved["target"], saved["options"]) == ("graph", given["options"])
     assert (saved["shared"], saved["built_in"], saved["created_by"]) == (False, False, "system")
     assert command("templates", "delete", saved["id"], "--json").json == {
         "id": saved["id"],
@@ -85,7 +88,34 @@ def test_an_export_asks_for_what_a_template_says_and_words_override_it(
     zipped = command("export", "--template", "Graph for Gephi")
     with zipfile.ZipFile(io.BytesIO(zipped.output)) as archive:
         assert sorted(archive.namelist())[-2:] == ["edges.csv", "nodes.csv"]
+        heads = [
+            archive.read(name).decode().split("\r\n")[0].split(",")[:3] for name in ("nodes.csv", "edges.csv")
+        ]
+    # By these names Gephi finds what is what.
+    assert heads == [["Id", "Label", "entity_type"], ["Source", "Target", "Weight"]]
     command("templates", "delete", "Three")
+
+
+def test_a_template_is_laid_out_by_a_word_file(command: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "letterhead.docx"
+    file.write_bytes(letterhead("{{ records }}", "The end."))
+    command("templates", "save", "On paper", "claims", "--format", "docx", "--option", "max_records=1")
+    laid_out = command("templates", "layout", "On paper", str(file))
+    assert (laid_out.code, laid_out.out.split(", with ")[0]) == (0, "On paper: version 2")
+    assert "records" in laid_out.out
+    exported = command("export", "--template", "On paper", "-o", f"{tmp_path}/report.docx")
+    assert exported.code == 0, exported.said
+    assert docx_text((tmp_path / "report.docx").read_bytes()).splitlines()[-1] == "The end."
+    file.write_bytes(b"no Word file")
+    refused = command("templates", "layout", "On paper", str(file))
+    assert (refused.code, "cannot be a layout" in refused.said) == (2, True), refused.said
+    missing = command("templates", "layout", "On paper", f"{tmp_path}/none.docx")
+    assert (missing.code, "none.docx" in missing.said) == (1, True), missing.said
+    unknown = command(
+        "export", "claims", "--format", "docx", "--option", f"layout={'0' * 64}", "-o", f"{tmp_path}/x.docx"
+    )
+    assert (unknown.code, "There is no layout" in unknown.said) == (2, True), unknown.said
+    command("templates", "delete", "On paper")
 
 
 def test_dates_follow_the_day_of_the_export(host: RunningHost, command: Commands) -> None:

@@ -75,10 +75,11 @@ def test_a_file_that_was_cut_off_is_not_there_and_is_finished_by_who_sends_it_ag
     run(work)
 
 
-def test_rows_that_somebody_has_changed_are_no_file(run: Callable[[Work], None]) -> None:
+@pytest.mark.parametrize("content", ["QUJD", "QUJ", "", "ü"])
+def test_rows_that_somebody_has_changed_are_no_file(run: Callable[[Work], None], content: str) -> None:
     async def work(recording: Recording, store: LayoutStore) -> None:
         layout_id = await store.put(FILE, None, "ann", NOW)
-        await recording.execute("UPDATE arkham_export_layouts SET content = 'QUJD' WHERE part = 2")
+        await recording.execute("UPDATE arkham_export_layouts SET content = ? WHERE part = 2", [content])
         assert await store.get(layout_id, None) is None
 
     run(work)

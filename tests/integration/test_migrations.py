@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arkham_shard_export.jobs.table.layouts import LayoutStore
 from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.store import JobStore
@@ -127,7 +128,7 @@ def test_a_database_of_the_version_before_gets_tables_of_templates_and_keeps_its
     async def work(recording: Recording) -> None:
         await make_old_table(recording)
         await migrate(recording, recording.dialect)
-        for table in ("templates", "template_versions"):
+        for table in ("templates", "template_versions", "layouts"):
             await recording.execute(f"DROP TABLE arkham_export_{table}")
         await recording.execute("UPDATE arkham_export_schema SET version = 4")
         for statements in (3, 12, 40, None):
@@ -144,6 +145,8 @@ def test_a_database_of_the_version_before_gets_tables_of_templates_and_keeps_its
         old = StoredTemplate(template, TENANT)
         assert await store.insert(old)
         assert await store.replace(old, StoredTemplate(replace(template, version=2), TENANT))
+        layouts = LayoutStore(recording, recording.dialect)
+        assert await layouts.get(await layouts.put(b"a file", TENANT, "ann", NOW), TENANT) == b"a file"
         await assert_whole(recording, 20)
         assert await store.count(Scope(TENANT)) == 1
 

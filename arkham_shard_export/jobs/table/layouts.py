@@ -89,7 +89,10 @@ class LayoutStore:
             )
             if row is None:
                 return None
-            data += b64decode(row["content"])
+            try:
+                data += b64decode(row["content"])
+            except ValueError:
+                return None
             number, parts = number + 1, int(row["parts"])
         # Anybody may have written the rows.
         return data if hashlib.sha256(data).hexdigest() == layout_id else None

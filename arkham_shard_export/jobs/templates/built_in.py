@@ -19,6 +19,17 @@ def _template(
     )  # fmt: skip
 
 
+_GEPHI = {
+    "nodes": [
+        {"name": "id", "label": "Id"}, {"name": "label", "label": "Label"}, "entity_type", "document_count", "degree",
+        "centrality_score", "community_id", "entity_id",
+    ],
+    "edges": [
+        {"name": "source_id", "label": "Source"}, {"name": "target_id", "label": "Target"}, {"name": "weight", "label": "Weight"},
+        {"name": "relationship_type", "label": "Label"}, "co_occurrence_count", "id",
+    ],
+}  # fmt: skip
+
 BUILT_IN = (
     _template(
         "claims-for-an-editor", "Claims for an editor", "claims", "docx",
@@ -46,15 +57,18 @@ BUILT_IN = (
         "timeline-for-a-court", "Timeline for a court", "timeline", "pdf",
         "Events in order under their months, with the conflicts between them and the gaps of 30 days or more.",
         include_conflicts=True, include_gaps=True, group_by="month",
+        report={"title": "Chronology", "subtitle": "With conflicts between sources, and gaps"},
     ),
     _template(
         "graph-for-gephi", "Graph for Gephi", "graph", "csv",
-        "nodes.csv and edges.csv in a ZIP, each text as it is, to be imported by a program.",
-        spreadsheet_safe=False,
+        "nodes.csv and edges.csv in a ZIP, with the columns that Gephi looks for under the names that it knows, and each text as "
+        "it is.",
+        spreadsheet_safe=False, csv="machine", columns=_GEPHI,
     ),
     _template(
         "matrices-for-a-briefing", "Matrices for a briefing", "matrix", "pdf",
-        "Hypotheses against evidence in colour, with scores and ranks.",
+        "Hypotheses against evidence in colour, with scores and ranks, on large paper.",
+        report={"title": "Analysis of competing hypotheses", "paper": "a3"},
     ),
     _template(
         "documents-for-a-script", "Documents for a script", "documents", "json",
