@@ -73,15 +73,14 @@ class Route:
     answers: dict[int, dict[str, Any]]
     refusals: tuple[int, ...] = ()
     response_class: type[Response] = field(default=JSONResponse)
-    file_type: str | None = None
-    """Of the file that the body is, where it is no JSON."""
+    file_types: tuple[str, ...] = ()
+    """What the body may be declared as where it is a file, and no JSON."""
 
     @property
     def body(self) -> dict[str, Any] | None:
         """What the OpenAPI description says of a body that is a file."""
-        if self.file_type is None:
-            return None
-        return {"requestBody": {"required": True, "content": {self.file_type: _BYTES}}}
+        content = dict.fromkeys(self.file_types, _BYTES)
+        return {"requestBody": {"required": True, "content": content}} if content else None
 
     @property
     def status(self) -> int:
@@ -139,7 +138,7 @@ ROUTES = (
     Route("GET", "/templates/{template_id}/versions", "list_template_versions", templates.get_versions, {200: {"model": VersionPage}}, (404, 422)),
     Route("GET", "/templates/{template_id}/versions/{version}", "get_template_version", templates.get_version, {200: {"model": ExportTemplate}}, (404, 422)),
     Route("GET", "/templates/{template_id}/layout", "get_template_layout", templates.get_layout, {200: {"content": {templates.WORD: _BYTES}}}, (404, 422), Response),
-    Route("PUT", "/templates/{template_id}/layout", "replace_template_layout", templates.put_layout, {200: {"model": LaidOutTemplate}}, (404, 412, *_BODY), file_type=templates.WORD),
+    Route("PUT", "/templates/{template_id}/layout", "replace_template_layout", templates.put_layout, {200: {"model": LaidOutTemplate}}, (404, 412, *_BODY), file_types=(templates.WORD, "application/octet-stream")),
     Route("GET", "/stats", "get_statistics", jobs.get_stats, {200: {"model": ExportStatistics}}),
     Route("GET", "/history", "get_history", jobs.get_history, {200: {"model": ExportHistory}}, (422,)),
     Route("GET", "/health", "get_health", operators.get_health, {200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}}),

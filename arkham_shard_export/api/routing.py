@@ -40,15 +40,14 @@ class ExportRoute(APIRoute):
 
     max_body_bytes: ClassVar[int]
     limits: ClassVar[RequestLimits]
-    file_types: ClassVar[dict[str, str]]
+    file_types: ClassVar[dict[str, tuple[str, ...]]]
     """Of bodies that are files, by the name of the route."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         fields = fields_of(self.body_field)
-        file_type, most_bytes = self.file_types.get(self.name), self.max_body_bytes
-        if file_type is not None:
-            most_bytes = MAX_LAYOUT_BYTES
+        file_types = self.file_types.get(self.name, ())
+        most_bytes = MAX_LAYOUT_BYTES if file_types else self.max_body_bytes
 
         async def answer(request: Request) -> Response:
             if self.body_field is not None and not _is_json(request):
@@ -57,12 +56,12 @@ class ExportRoute(APIRoute):
                     "The body must be JSON; send it with the header Content-Type: application/json.",
                     headers={"Accept": "application/json"},
                 )
-            if file_type is not None and _media_type(request) != file_type:
-                detail = f"The body must be a Word file (.docx); send it with the header Content-Type: {file_type}."
-                return error_response(415, detail, headers={"Accept": file_type})
+            if file_types and _media_type(request) not in file_types:
+                detail = f"The body must be a Word file (.docx); send it with the header Content-Type: {file_types[0]}."
+                return error_response(415, detail, headers={"Accept": ", ".join(file_types)})
             _check_once(request, self)
             request = limited(request, most_bytes)
-            if file_type is None and request.method in ("POST", "PUT", "PATCH"):
+            if not file_types and request.method in ("POST", "PUT", "PATCH"):
                 check_depth(await request.body())
             return await handle(request)
 
@@ -97,7 +96,7 @@ def create_router(in_schema: bool = True) -> APIRouter:
     common = {
         "max_body_bytes": settings.max_body_bytes,
         "limits": RequestLimits(settings),
-        "file_types": {each.name: each.file_type for each in ROUTES if each.file_type is not None},
+        "file_types": {each.name: each.file_types for each in ROUTES},
     }
     route_class = type("ExportRoute", (ExportRoute,), common)
     router = APIRouter(prefix=PREFIX, tags=["export"], route_class=route_class, include_in_schema=in_schema)

@@ -103,8 +103,8 @@ def test_an_unknown_template_is_the_same_problem_whatever_its_id_or_name(
     host: RunningHost, route: Route, template_id: str
 ) -> None:
     body: dict[str, Any] = {"json": BODIES["create_template"]} if 415 in route.refusals else {}
-    if route.file_type is not None:
-        body = {"content": b"PK", "headers": {"Content-Type": route.file_type}}
+    if route.file_types:
+        body = {"content": b"PK", "headers": {"Content-Type": route.file_types[0]}}
     unknown = host.client.request(route.method, url(route), **body)
     problem(unknown, 404, "template-not-found")
     answer = host.client.request(route.method, url(route, template_id), **body)
@@ -113,7 +113,7 @@ def test_an_unknown_template_is_the_same_problem_whatever_its_id_or_name(
 
 @pytest.mark.parametrize(
     "route",
-    [each for each in ROUTES if 415 in each.refusals and each.file_type is None],
+    [each for each in ROUTES if 415 in each.refusals and not each.file_types],
     ids=lambda each: each.name,
 )
 def test_a_wrong_body_is_a_problem_that_names_its_fields(host: RunningHost, route: Route) -> None:
@@ -198,8 +198,8 @@ def test_a_switched_off_shard_is_a_problem_on_every_route(host: RunningHost) -> 
             if route.name == "get_health":
                 continue
             body: dict[str, Any] = {"json": BODIES.get(route.name, {})} if 415 in route.refusals else {}
-            if route.file_type is not None:
-                body = {"content": b"PK", "headers": {"Content-Type": route.file_type}}
+            if route.file_types:
+                body = {"content": b"PK", "headers": {"Content-Type": route.file_types[0]}}
             answer = host.client.request(route.method, url(route), **body)
             problem(answer, 503, "service-unavailable")
             assert int(answer.headers["retry-after"]) > 0

@@ -128,8 +128,8 @@ def test_examples_of_answers_have_the_fields_of_real_ones(host: RunningHost) -> 
         }
         path = PREFIX + each.path.format(**ids)
         body: dict[str, Any] = {"json": bodies.get(each.name, request)} if 415 in each.refusals else {}
-        if each.file_type is not None:
-            body = {"content": letterhead("{{ records }}"), "headers": {"Content-Type": each.file_type}}
+        if each.file_types:
+            body = {"content": letterhead("{{ records }}"), "headers": {"Content-Type": each.file_types[0]}}
             host.client.put(
                 f"{PREFIX}/templates/{template['id']}", json={**named, "format": "docx", "name": "An example"}
             )
