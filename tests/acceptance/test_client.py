@@ -392,9 +392,7 @@ def test_both_clients_have_the_same_methods() -> None:
 
     sync, aio = methods(ExportClient), methods(AsyncExportClient)
     assert sync.keys() == aio.keys()
-    iterators = {
-        name: each["return"] for name, each in sync.items() if each["return"].startswith("Iterator")
-    }
+    iterators = {name: each["return"] for name, each in sync.items() if each["return"].startswith("Iterator")}
     assert {name: aio[name]["return"] for name in iterators} == {
         name: f"Async{kind}" for name, kind in iterators.items()
     }

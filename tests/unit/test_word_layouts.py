@@ -169,7 +169,13 @@ def test_a_report_stands_in_the_layout_with_its_fields_filled(case: Case) -> Non
     layout = letterhead("{{ subtitle }}", "{{ contents }}", "{{ records }}", "The end.")
     front = {"title": HOSTILE, "subtitle": "Volume <1>"}
     data = case.laid_out(
-        layout, "docx", "claims", layout="x", report=front, columns=["text", "status", "evidence"], max_records=2
+        layout,
+        "docx",
+        "claims",
+        layout="x",
+        report=front,
+        columns=["text", "status", "evidence"],
+        max_records=2,
     )
     found = docx_text(data).splitlines()
     assert found[0] == HOSTILE
