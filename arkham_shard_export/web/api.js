@@ -5,6 +5,7 @@ import { back, lost } from "./connection.js";
 import { pathOf } from "./curl.js";
 
 const ROOT = "/api/export";
+const FILE = "application/octet-stream";
 
 /** What the host refused (RFC 9457): `kind` is stable, `errors` names the wrong fields. */
 export class Problem extends Error {
@@ -31,8 +32,10 @@ export class Unreachable extends Error {
 
 /** The answer, if it is a good one. */
 export async function request(path, { method = "GET", body, headers = {}, signal } = {}) {
-  const given = body === undefined ? {} : { "content-type": "application/json" };
-  const init = { method, signal, headers: { ...given, ...credentials(), ...headers }, body: body && JSON.stringify(body) };
+  const isFile = body instanceof Blob;
+  const given = body === undefined ? {} : { "content-type": isFile ? FILE : "application/json" };
+  const sent = isFile ? body : body && JSON.stringify(body);
+  const init = { method, signal, headers: { ...given, ...credentials(), ...headers }, body: sent };
   const answer = await reached(fetch(ROOT + path, init), signal);
   tellTime(answer);
   if (answer.ok) return answer;

@@ -72,6 +72,22 @@ export class Line extends Field {
   }
 }
 
+/** A file of one kind; null where none is chosen. */
+export class Upload extends Field {
+  constructor(field, help, kind, changed) {
+    super(field, help);
+    const id = fresh("field");
+    const input = h("input", {
+      id,
+      type: "file",
+      accept: kind,
+      "aria-describedby": this.described,
+      onchange: () => changed(input.files[0] ?? null),
+    });
+    this.node = h("div", { class: "field" }, h("label", { for: id }, this.title), input, this.help, this.wrong);
+  }
+}
+
 export class Select extends Field {
   constructor(field, info, value, changed) {
     super(field, info.description);

@@ -6,6 +6,7 @@ import { nothing } from "./empty.js";
 import { told } from "./files.js";
 import { openForm } from "./form.js";
 import { openSchedule, openTemplate } from "./keep.js";
+import { openLayout } from "./layout.js";
 import { listView } from "./list.js";
 import { address } from "./router.js";
 import { moment, titled } from "./words.js";
@@ -49,6 +50,7 @@ function entry(template, again) {
       of(button("Run now", () => told(() => begin({ template: id })))),
       of(button("Schedule", () => openSchedule({ template: id }, name), "plain")),
       builtIn ? null : of(button("Change", () => told(() => change(id, again)), "plain")),
+      builtIn || template.format !== "docx" ? null : of(button("Layout", () => told(() => layOut(id, again)), "plain")),
       builtIn ? null : of(button("Delete", () => remove(template, again), "plain")),
     ),
   );
@@ -71,6 +73,11 @@ async function change(id, again) {
   const template = await ask(`/templates/${id}`);
   const { target, format, filters, options, retention_hours } = template;
   openTemplate({ body: { target, format, filters, options, retention_hours }, template, done: () => again(`[data-template="${id}"] a`) });
+}
+
+async function layOut(id, again) {
+  const template = await ask(`/templates/${id}`);
+  openLayout(template, () => again(`[data-template="${id}"] a`));
 }
 
 const remove = ({ id, name }, again) =>

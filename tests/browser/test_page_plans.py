@@ -14,7 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Site, Watched, to
+from tests.readers import docx_text
 from tests.tools import needed
+from tests.unit.test_word_layouts import letterhead
 
 
 def made(site: Site, path: str, **body: Any) -> dict[str, Any]:
@@ -67,6 +69,55 @@ def test_what_is_chosen_is_saved_as_a_template_and_used_again(
     entry.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(entry).to_have_count(0)
+
+
+def test_a_template_is_laid_out_by_a_word_file(
+    site: Site, page: Page, watched: Watched, tmp_path: Path
+) -> None:
+    watched.forgive(422)
+    template = made(site, "templates", name="On our paper", target="claims", format="docx")
+    layout = letterhead("{{ records }}", "The end.")
+    (tmp_path / "letterhead.docx").write_bytes(layout)
+    (tmp_path / "wrong.docx").write_bytes(letterhead("{{ recrods }}"))
+    page.goto(site.at("templates"))
+    expect(page.locator(".format-entry", has_text="Claims for an editor")).to_be_visible()
+    expect(page.get_by_role("button", name="Layout")).to_have_count(1)
+    page.get_by_role("button", name="Layout On our paper").click()
+    dialog = page.get_by_role("dialog", name="Lay out On our paper")
+    save = dialog.get_by_role("button", name="Save")
+    save.click()
+    chooser = dialog.get_by_label("Word file")
+    expect(chooser).to_be_focused()
+    expect(dialog).to_contain_text("Choose a Word file.")
+    expect(dialog.get_by_role("button", name="Leave it out")).to_have_count(0)
+    chooser.set_input_files(tmp_path / "wrong.docx")
+    save.click()
+    expect(dialog).to_contain_text("recrods")
+    chooser.set_input_files(tmp_path / "letterhead.docx")
+    save.click()
+    expect(page.get_by_text("On our paper: version 2, laid out by letterhead.docx.")).to_be_visible()
+
+    entry = page.locator(".format-entry", has_text="On our paper")
+    entry.get_by_role("button", name="Run now").click()
+    expect(page.locator(".standing")).to_have_text("Complete", timeout=30_000)
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="Download").click()
+    arriving.value.save_as(tmp_path / "report.docx")
+    assert docx_text((tmp_path / "report.docx").read_bytes()).splitlines()[-1] == "The end."
+    to(page, "Templates")
+    page.get_by_role("button", name="Layout On our paper").click()
+    with page.expect_download() as arriving:
+        dialog.get_by_role("button", name="Get the one it has").click()
+    assert arriving.value.suggested_filename == "On our paper.docx"
+    arriving.value.save_as(tmp_path / "fetched.docx")
+    assert (tmp_path / "fetched.docx").read_bytes() == layout
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    dialog.get_by_role("button", name="Leave it out").click()
+    expect(page.get_by_text("On our paper: version 3, without a layout.")).to_be_visible()
+    path = f"/api/export/templates/{template['id']}"
+    assert "layout" not in site.host.client.get(path).json()["options"]
+    site.host.client.delete(path)
 
 
 def test_options_of_a_template_without_a_control_are_told_and_asked_for(site: Site, page: Page) -> None:
@@ -180,6 +231,95 @@ def test_a_batch_is_built_and_fetched(site: Site, page: Page, context: BrowserCo
     to(page, "New")
     expect(page.locator(".card.target").first).to_be_visible()
     expect(batch).to_be_hidden()
+
+
+def test_a_batch_with_a_part_that_failed_says_which_and_why(site: Site, page: Page) -> None:
+    batch = made(site, "jobs/batch", parts=[{"target": "claims", "format": "csv"}, {"target": "graph", "format": "json"}], continue_on_error=True)  # fmt: skip
+    job = site.host.wait(batch["id"])
+    assert job["status"] == "completed"
+    reason = "The disk is full."
+    job["parts"][1] |= {"status": "failed", "error": reason, "file": None, "record_count": 0}
+    page.route(f"**/api/export/jobs/{job['id']}", lambda route: route.fulfill(json=job))
+    page.goto(site.at("jobs", jobId=job["id"]))
+    parts = page.get_by_role("region", name="Parts").locator("tbody tr")
+    expect(parts.nth(0)).to_contain_text("01-claims.csv")
+    expect(parts.nth(1)).to_contain_text("Failed")
+    expect(parts.nth(1)).to_contain_text(reason)
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_each_part_of_a_batch_that_runs_is_shown_as_far_as_it_is(
+    site: Site, page: Page, watched: Watched
+) -> None:
+    watched.forgive(503)
+    batch = made(site, "jobs/batch", parts=[{"target": "claims", "format": "csv"}, {"target": "graph", "format": "json"}])  # fmt: skip
+    job = site.host.wait(batch["id"])
+    first = {"phase": "writing", "done": 102, "expected": 102, "percent": 100.0, "status": "completed"}
+    second = {"phase": "writing", "done": 12, "expected": 40, "percent": 30.5, "status": "processing"}
+    progress = {**second, "parts": [first, second]}
+    job |= {"status": "processing", "progress": progress, "completed_at": None, "file_path": None}
+    page.route(f"**/api/export/jobs/{job['id']}", lambda route: route.fulfill(json=job))
+    # Without a stream it asks again and again.
+    refused = {
+        "type": "urn:arkham-export:problem:too-many-listeners",
+        "status": 503,
+        "detail": "Too many listen.",
+    }
+    page.route("**/events", lambda route: route.fulfill(status=503, json=refused))
+    page.goto(site.at("jobs", jobId=job["id"]))
+    parts = page.get_by_role("region", name="Parts").locator("tbody tr")
+    expect(parts.nth(0)).to_contain_text("Complete")
+    expect(parts.nth(1)).to_contain_text("12 of 40 · 30 %")
+    second |= {"done": 30, "percent": 75.0}
+    expect(parts.nth(1)).to_contain_text("30 of 40 · 75 %")
+
+
+def test_a_template_is_scheduled_as_it_will_be_then(site: Site, page: Page) -> None:
+    template = made(site, "templates", name="For Monday", target="claims", format="csv")
+    page.goto(site.at("templates"))
+    page.get_by_role("button", name="Schedule For Monday").click()
+    dialog = page.get_by_role("dialog", name="Schedule this")
+    expect(dialog).to_contain_text("The template as it is then")
+    expect(dialog.get_by_label("Name")).to_have_value("For Monday")
+    dialog.get_by_role("button", name="Schedule it").click()
+    page.get_by_role("link", name="Show it").click()
+    expect(page.locator("main")).to_contain_text("Template")
+    (kept,) = (
+        each
+        for each in site.host.client.get("/api/export/schedules").json()["schedules"]
+        if each["name"] == "For Monday"
+    )
+    assert kept["request"]["template"] in (template["id"], {"template": template["id"]})
+    site.host.client.put(
+        f"/api/export/templates/{template['id']}",
+        json={"name": "For Monday", "target": "claims", "format": "json"},
+    )
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator(".standing")).to_have_text("Complete", timeout=30_000)
+    assert site.latest()["format"] == "json"
+    site.host.client.delete(f"/api/export/schedules/{kept['id']}")
+    site.host.client.delete(f"/api/export/templates/{template['id']}")
+
+
+@pytest.mark.parametrize(
+    ("view", "name"), [("templates", "Claims for an editor"), ("schedules", "No schedules yet")]
+)
+def test_a_view_that_has_nothing_or_is_refused_says_what_to_do(
+    site: Site, page: Page, watched: Watched, view: str, name: str
+) -> None:
+    watched.forgive(500)
+    for schedule in site.host.client.get("/api/export/schedules").json()["schedules"]:
+        site.host.client.delete(f"/api/export/schedules/{schedule['id']}")
+    asked = f"**/api/export/{view}?*"
+    page.route(asked, lambda route: route.fulfill(status=500, json={"status": 500, "detail": "It broke."}))
+    page.goto(site.at(view))
+    alert = page.locator("main")
+    expect(alert).to_contain_text(f"The {view} cannot be shown")
+    expect(alert).to_contain_text("It broke.")
+    page.unroute(asked)
+    page.get_by_role("button", name="Try again").click()
+    expect(alert).to_contain_text(name)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
