@@ -25,7 +25,7 @@ from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.parsing import did_you_mean
 from arkham_shard_export.cli.progress import Meter, meter
 from arkham_shard_export.cli.requests import STANDARD_INPUT, filters_in, json_in, options_in
-from arkham_shard_export.cli.templates import expanded
+from arkham_shard_export.cli.templates import expanded, layouts_of
 from arkham_shard_export.cli.writing import (
     STANDARD_OUTPUT,
     add_output,
@@ -118,6 +118,7 @@ def _batch(options: argparse.Namespace) -> int:
     location = location_of(options)
     if any(each.template is not None for each in parts):
         parts = _expanded(parts, options)
+    layouts = layouts_of(parts, options)
     if options.output == STANDARD_OUTPUT:
         check_terminal("a batch")
     title = f"{len(parts)} exports" if len(parts) > 1 else "1 export"
@@ -129,6 +130,7 @@ def _batch(options: argparse.Namespace) -> int:
             processes=settings_of_environment().processes,
             continue_on_error=goes_on,
             progress=partial(_told, told),
+            layouts=layouts,
         )
         written = write_out(lambda sink: write(sink=sink), options.output, STEM)
     if options.json:

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -128,6 +128,24 @@ def run_on_database(
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     return asyncio.run(work(options))
+
+
+def add_database_action(
+    actions: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    work: Callable[..., Awaitable[Any]],
+    told: str,
+    examples: Iterable[Example],
+) -> argparse.ArgumentParser:
+    """A command of a group that works on the database: `run` opens what `work` needs."""
+    parser = actions.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
+    )
+    add_json(parser)
+    add_place(parser)
+    parser.set_defaults(run=run, work=work)
+    return parser
 
 
 def settings_of_environment() -> Settings:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from arkham_shard_export.cli.account import tell, tell_account
 from arkham_shard_export.cli.common import (
@@ -11,6 +14,7 @@ from arkham_shard_export.cli.common import (
     add_json,
     add_place,
     add_quiet,
+    complete_by,
     location_of,
     print_json,
     settings_of_environment,
@@ -24,7 +28,7 @@ from arkham_shard_export.cli.requests import (
     options_of,
     template_of,
 )
-from arkham_shard_export.cli.templates import expanded, layout_of
+from arkham_shard_export.cli.templates import expanded, layout_in, layouts_of
 from arkham_shard_export.cli.writing import (
     STANDARD_OUTPUT,
     Written,
@@ -67,6 +71,10 @@ _EXAMPLES = (
         "all that a template says; arkham-export templates list shows which there are",
     ),
     (
+        "arkham-export export claims --format docx --layout letterhead.docx -o .",
+        "a report on your own paper: the records stand where the Word file says {{ records }}",
+    ),
+    (
         "arkham-export export claims --format csv --option date_range=last_7_days -o .",
         "what came in during the seven whole days before today",
     ),
@@ -79,6 +87,13 @@ def add_commands(commands: Commands) -> None:
     )
     add_request(export, by_template=True)
     add_template(export)
+    layout = export.add_argument(
+        "--layout",
+        type=Path,
+        metavar="FILE",
+        help="a Word file (.docx) with {{ records }}, for a DOCX report",
+    )
+    complete_by(layout, "files")
     add_output(export)
     add_json(export)
     add_quiet(export, "show no progress, and of the account only what was left out or changed")
@@ -105,7 +120,7 @@ def _export(options: argparse.Namespace) -> int:
     location = location_of(options)
     if asked.template is not None:
         (asked,) = expanded([asked], options)
-    layout = layout_of(asked, options)
+    asked, layouts = _laid_out(asked, options)
     if options.output == STANDARD_OUTPUT:
         _check_terminal(asked)
     with meter(
@@ -123,13 +138,23 @@ def _export(options: argparse.Namespace) -> int:
             location,
             processes=settings_of_environment().processes,
             progress=told.told,
-            layout=layout,
+            layouts=layouts,
         )
         written = write_out(write, options.output, str(asked.target))
     if options.json:
         print_json(written.fields())
     _tell_account(written, options.quiet)
     return 0
+
+
+def _laid_out(asked: JobRequest, options: argparse.Namespace) -> tuple[JobRequest, dict[str, bytes]]:
+    """The request with the layout that it names, or that is given as a file."""
+    if options.layout is None:
+        return asked, layouts_of([asked], options)
+    data = layout_in(options.layout)
+    layout_id = hashlib.sha256(data).hexdigest()
+    given = asked.options if isinstance(asked.options, dict) else {}
+    return replace(asked, options={**given, "layout": layout_id}), {layout_id: data}
 
 
 def _check_terminal(asked: JobRequest) -> None:

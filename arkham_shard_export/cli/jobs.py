@@ -14,8 +14,7 @@ from arkham_shard_export.cli.common import (
     Commands,
     Example,
     WrongUsage,
-    add_json,
-    add_place,
+    add_database_action,
     add_quiet,
     print_json,
     run_on_database,
@@ -146,13 +145,7 @@ def add_job_filters(parser: argparse.ArgumentParser, *, of_host: bool = False) -
 def _action(
     actions: Commands, name: str, work: _Work, told: str, examples: Iterable[Example]
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
-    add_json(parser)
-    add_place(parser)
-    parser.set_defaults(run=run, work=work)
-    return parser
+    return add_database_action(actions, name, run, work, told, examples)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from arkham_shard_export.cli.common import (
     Commands,
     Example,
     WrongUsage,
+    add_database_action,
     add_json,
-    add_place,
     complete_by,
     print_json,
     run_on_database,
@@ -30,10 +29,9 @@ from arkham_shard_export.cli.requests import (
     template_of,
     whole,
 )
-from arkham_shard_export.cli.showing import short_id_length, short_json
-from arkham_shard_export.cli.tables import local, plain, print_facts, print_table
+from arkham_shard_export.cli.showing_kept import due_text, show_schedule, show_schedules, tell_schedule
 from arkham_shard_export.errors import ScheduleNotFound
-from arkham_shard_export.models import ExportSchedule, ExportScheduleRun
+from arkham_shard_export.models import ExportSchedule
 
 if TYPE_CHECKING:
     from arkham_shard_export.jobs.service import JobService
@@ -197,13 +195,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 def _action(
     actions: Commands, name: str, work: _Work, told: str, examples: Iterable[Example]
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
-    add_json(parser)
-    add_place(parser)
-    parser.set_defaults(run=run, work=work)
-    return parser
+    return add_database_action(actions, name, run, work, told, examples)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -232,7 +224,7 @@ def _next(options: argparse.Namespace) -> int:
         print_json([each.isoformat() for each in times])
     else:
         for each in times:
-            print(_due(each))
+            print(due_text(each))
     return Exit.DONE
 
 
@@ -344,70 +336,6 @@ async def _delete(service: JobService, options: argparse.Namespace) -> None:
         print_json({"id": schedule_id, "deleted": True})
     else:
         print(f"{schedule_id} deleted")
-
-
-def show_schedules(schedules: Sequence[ExportSchedule]) -> None:
-    if not schedules:
-        print("There are no such schedules.")
-        return
-    length = short_id_length([each.id for each in schedules])
-    rows = [("ID", "STATE", "WHEN", "NEXT", "LAST RUN", "BY", "NAME")]
-    rows += [
-        (
-            each.id[:length],
-            each.state,
-            each.cron or f"every {each.every}",
-            _first(each.next_runs),
-            "-" if each.last_run is None else each.last_run.status,
-            each.created_by,
-            each.name,
-        )
-        for each in schedules
-    ]
-    print_table(rows)
-
-
-def show_schedule(schedule: ExportSchedule, runs: Sequence[ExportScheduleRun], as_json: bool) -> None:
-    from arkham_shard_export.jobs.schedules.desk import run_fields, schedule_fields
-
-    fields = schedule_fields(schedule)
-    if as_json:
-        print_json({**fields, "runs": [run_fields(each) for each in runs]})
-        return
-    for name in ("last_run", "next_runs"):
-        del fields[name]
-    facts = [
-        (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
-        for name, value in fields.items()
-        if value not in (None, "")
-    ]
-    print_facts([*facts, *(("next", _due(each)) for each in schedule.next_runs)])
-    if runs:
-        print()
-        rows = [("DUE", "KIND", "STATUS", "JOB", "WHY")]
-        rows += [
-            (local(each.due), each.kind, each.status, (each.job_id or "-")[:8], each.error or "")
-            for each in runs
-        ]
-        print_table(rows, wrapped=True)
-
-
-def tell_schedule(schedule: ExportSchedule, as_json: bool) -> None:
-    """What has become of it."""
-    if as_json:
-        from arkham_shard_export.jobs.schedules.desk import schedule_fields
-
-        print_json(schedule_fields(schedule))
-    else:
-        print(f"{plain(schedule.id)} {schedule.state}, next {_first(schedule.next_runs)}")
-
-
-def _first(times: Sequence[datetime]) -> str:
-    return times[0].isoformat(" ", "minutes") if times else "-"
-
-
-def _due(moment: datetime) -> str:
-    return f"{moment:%a} {moment.isoformat(' ')}"
 
 
 def _limit(text: str) -> int:

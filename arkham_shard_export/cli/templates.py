@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,7 @@ from arkham_shard_export.cli.common import (
     Commands,
     Example,
     WrongUsage,
-    add_json,
-    add_place,
+    add_database_action,
     complete_by,
     print_json,
     run_on_database,
@@ -29,10 +27,16 @@ from arkham_shard_export.cli.requests import (
     options_of,
     whole,
 )
-from arkham_shard_export.cli.showing import short_json
-from arkham_shard_export.cli.tables import local, plain, print_facts, print_table
+from arkham_shard_export.cli.showing_kept import show_template, show_templates, template_fields
+from arkham_shard_export.cli.tables import plain
 from arkham_shard_export.errors import FieldProblem, InvalidRequest, TemplateNotFound
-from arkham_shard_export.models import ExportTemplate, JobRequest, TemplateRequest, TemplateSummary
+from arkham_shard_export.models import (
+    ExportTemplate,
+    JobRequest,
+    PartRequest,
+    TemplateRequest,
+    TemplateSummary,
+)
 
 if TYPE_CHECKING:
     from arkham_shard_export.jobs.table.listing import Scope
@@ -169,13 +173,8 @@ def _add_save(actions: Commands) -> None:
 def _action(
     actions: Commands, name: str, work: _Work, told: str, examples: Iterable[Example]
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
-    add_json(parser)
+    parser = add_database_action(actions, name, run, work, told, examples)
     parser.add_argument("--tenant", metavar="ID", help="of this tenant alone (default: of all)")
-    add_place(parser)
-    parser.set_defaults(run=run, work=work)
     return parser
 
 
@@ -242,20 +241,29 @@ async def _expanded(
     return found
 
 
-def layout_of(asked: JobRequest, options: argparse.Namespace) -> bytes:
-    """The Word file that a request is to be laid out by; nothing where it names none that there is."""
+def layout_in(path: Path) -> bytes:
+    """A Word file, and of one that is too large enough to be told so."""
+    from arkham_shard_export.formats.wordlayout import MAX_LAYOUT_BYTES
+
+    with path.open("rb") as file:
+        return file.read(MAX_LAYOUT_BYTES + 1)
+
+
+def layouts_of(asked: Iterable[JobRequest | PartRequest], options: argparse.Namespace) -> dict[str, bytes]:
+    """The Word files that are kept, of those that requests name as their layout."""
     import asyncio
 
-    given = asked.options if isinstance(asked.options, Mapping) else {}
-    layout_id = given.get("layout")
-    return asyncio.run(_layout_of(layout_id, options)) if isinstance(layout_id, str) else b""
+    given = [each.options.get("layout") for each in asked if isinstance(each.options, Mapping)]
+    named = [each for each in given if isinstance(each, str)]
+    return asyncio.run(_layouts_of(named, options)) if named else {}
 
 
-async def _layout_of(layout_id: str, options: argparse.Namespace) -> bytes:
+async def _layouts_of(named: Iterable[str], options: argparse.Namespace) -> dict[str, bytes]:
     from arkham_shard_export.standalone.administering import template_library
 
     async with template_library(options.data, options.database_url, settings_of_environment()) as library:
-        return await library.layout_of(layout_id) or b""
+        found = {each: await library.layout_of(each) for each in named}
+    return {layout_id: data for layout_id, data in found.items() if data is not None}
 
 
 def _may_be_stored(given: object) -> bool:
@@ -329,7 +337,7 @@ def _read(source: str) -> dict[str, Any]:
 async def _layout(library: TemplateLibrary, options: argparse.Namespace) -> None:
     import asyncio
 
-    data = await asyncio.to_thread(options.file.read_bytes)
+    data = await asyncio.to_thread(layout_in, options.file)
     template, layout = await library.lay_out(options.template, data, _scope(options), "system")
     if options.json:
         print_json({**template_fields(template), "layout": asdict(layout)})
@@ -353,44 +361,6 @@ async def _versions(library: TemplateLibrary, options: argparse.Namespace) -> No
         print_json({"versions": [template_fields(each) for each in versions]})
     else:
         show_templates(versions)
-
-
-def show_templates(templates: Sequence[TemplateSummary]) -> None:
-    rows = [("NAME", "VERSION", "TARGET", "FORMAT", "CHANGED", "BY")]
-    rows += [
-        (
-            each.name,
-            str(each.version),
-            each.target,
-            each.format,
-            local(each.updated_at, "minutes"),
-            "the program" if each.built_in else each.updated_by,
-        )
-        for each in templates
-    ]
-    print_table(rows, right=(1,))
-
-
-def show_template(template: ExportTemplate, as_json: bool) -> None:
-    shown = template_fields(template)
-    if as_json:
-        print_json(shown)
-        return
-    shown |= {name: local(getattr(template, name)) for name in ("created_at", "updated_at")}
-    print_facts(
-        [
-            (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
-            for name, value in shown.items()
-            if value not in (None, "", "-")
-        ]
-    )
-
-
-def template_fields(template: TemplateSummary) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in asdict(template).items()
-    }
 
 
 def _scope(options: argparse.Namespace) -> Scope:

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-from arkham_shard_export.errors import FieldProblem, InvalidRequest
 from arkham_shard_export.formats import available
 from arkham_shard_export.jobs.sources import CUSTOM, SOURCE_FILTER, Sources
 from arkham_shard_export.models import ExportOptions, FilterInfo, FormatInfo, TargetInfo
@@ -23,7 +22,7 @@ from arkham_shard_export.pipeline.declaring import (
     option_infos,
     target_info,
 )
-from arkham_shard_export.pipeline.request import check_size
+from arkham_shard_export.pipeline.request import check_size, unknown_layout
 from arkham_shard_export.ports import Clock, Database
 from arkham_shard_export.records import Adjustments
 from arkham_shard_export.schema import Table, Target
@@ -46,7 +45,7 @@ class Inventory:
         dialect: Dialect,
         sources: Sources,
         clock: Clock,
-        layouts: Layouts | None = None,
+        layouts: Layouts,
     ) -> None:
         self._layouts = layouts
         self._database = database
@@ -65,9 +64,6 @@ class Inventory:
             infos.append(
                 await asyncio.to_thread(self._custom_info, tenant_id, list(self._sources.registered))
             )
-        if self._layouts is None:
-            for info in infos:
-                info.options = [each for each in info.options if each.name != "layout"]
         return infos
 
     def _table_infos(self, tenant_id: str | None) -> list[TargetInfo]:
@@ -145,10 +141,9 @@ class Inventory:
 
     async def _layout(self, layout_id: str, tenant_id: str | None) -> bytes:
         """The Word file of this id, if the tenant has it."""
-        found = None if self._layouts is None else await self._layouts(layout_id, tenant_id)
+        found = await self._layouts(layout_id, tenant_id)
         if found is None:
-            message = f"There is no layout {layout_id[:60]!r} here."
-            raise InvalidRequest([FieldProblem("options.layout", layout_id, message)])
+            raise unknown_layout(layout_id)
         return found
 
     def _check_size(self, request: ExportRequest, target: Target) -> None:

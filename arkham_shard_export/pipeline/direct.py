@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from arkham_shard_export.errors import FieldProblem, InvalidRequest
@@ -16,7 +17,7 @@ from arkham_shard_export.pipeline.declaring import target_info
 from arkham_shard_export.pipeline.export import Outcome, Progress, export
 from arkham_shard_export.pipeline.parts import BatchRequest, Part, problems_of_part, read_parts
 from arkham_shard_export.pipeline.preview import Preview, preview
-from arkham_shard_export.pipeline.request import ExportRequest, check_request, check_size
+from arkham_shard_export.pipeline.request import ExportRequest, check_request, check_size, unknown_layout
 from arkham_shard_export.pipeline.run import SharedRecords, open_source, source_of
 from arkham_shard_export.ports import Clock, Sink, system_clock
 from arkham_shard_export.records import Adjustments
@@ -26,6 +27,8 @@ from arkham_shard_export.sources.opening import open_snapshot
 from arkham_shard_export.sources.snapshot import Snapshot
 from arkham_shard_export.sources.tables import TableSource
 from arkham_shard_export.targets import TARGETS
+
+NO_LAYOUTS: Mapping[str, bytes] = MappingProxyType({})
 
 
 def export_directly(
@@ -38,19 +41,13 @@ def export_directly(
     clock: Clock = system_clock,
     processes: int = 1,
     progress: Progress = lambda _phase, _done, _expected: None,
-    layout: bytes = b"",
+    layouts: Mapping[str, bytes] = NO_LAYOUTS,
 ) -> Outcome:
     """Check the request and write the export to `sink`; after an error, what the sink has must not be used.
 
-    `layout` is the Word file that the option of this name, whatever it says, means.
+    `layouts` are the Word files that the option `layout` may name.
     """
-    request, chosen = _checked(format, target, filters, options, location, clock)
-    if request.options.layout is not None:
-        if not layout:
-            message = f"There is no layout {request.options.layout[:60]!r} here."
-            raise InvalidRequest([FieldProblem("options.layout", request.options.layout, message)])
-        check_layout(layout, "options.layout")
-        request = replace(request, layout=layout)
+    request, chosen = _checked(format, target, filters, options, location, clock, layouts)
     adjustments = Adjustments()
     with closing(open_source(request, chosen, location, adjustments, clock, processes)) as source:
         return export(request, source, sink, exported_at=clock(), adjustments=adjustments, progress=progress)
@@ -90,10 +87,7 @@ def targets_directly(
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         for name in names:
             counting(name)
-            info = target_info(snapshot, TARGETS[name], None)
-            # Those are kept by a host.
-            info.options = [each for each in info.options if each.name != "layout"]
-            yield info
+            yield target_info(snapshot, TARGETS[name], None)
 
 
 def export_batch_directly(
@@ -104,6 +98,7 @@ def export_batch_directly(
     processes: int = 1,
     continue_on_error: bool = False,
     progress: BatchProgress = lambda _phase, _parts: None,
+    layouts: Mapping[str, bytes] = NO_LAYOUTS,
 ) -> Outcome:
     """As `export_directly`, several exports over one state of the data: the parts of a batch as REST takes them, without
     templates."""
@@ -114,7 +109,9 @@ def export_batch_directly(
         for place, each in enumerate(asked):
             try:
                 _check_no_template(each)
-                found = _checked_in(snapshot, each.format, each.target, each.filters, each.options, clock)
+                found = _checked_in(
+                    snapshot, each.format, each.target, each.filters, each.options, clock, layouts
+                )
             except InvalidRequest as error:
                 problems += problems_of_part(place, error.problems)
             else:
@@ -134,14 +131,26 @@ def _check_no_template(part: PartRequest) -> None:
 
 
 def _checked(
-    format: object, target: object, filters: object, options: object, location: Location, clock: Clock
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
+    location: Location,
+    clock: Clock,
+    layouts: Mapping[str, bytes] = NO_LAYOUTS,
 ) -> tuple[ExportRequest, Target]:
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
-        return _checked_in(snapshot, format, target, filters, options, clock)
+        return _checked_in(snapshot, format, target, filters, options, clock, layouts)
 
 
 def _checked_in(
-    snapshot: Snapshot, format: object, target: object, filters: object, options: object, clock: Clock
+    snapshot: Snapshot,
+    format: object,
+    target: object,
+    filters: object,
+    options: object,
+    clock: Clock,
+    layouts: Mapping[str, bytes],
 ) -> tuple[ExportRequest, Target]:
     if not isinstance(target, str) or target not in TARGETS:
         message = f"Target {str(target)[:60]!r} is not available."
@@ -149,4 +158,10 @@ def _checked_in(
     chosen = TARGETS[target]
     tables = TargetCatalogs.tables(chosen, related=True)
     database = TargetCatalogs(chosen, {table.qualified: snapshot.catalog(table) for table in tables})
-    return check_request(format, chosen, filters, options, database=database, now=clock()), chosen
+    request = check_request(format, chosen, filters, options, database=database, now=clock())
+    if (layout_id := request.options.layout) is not None:
+        if layout_id not in layouts:
+            raise unknown_layout(layout_id)
+        check_layout(layouts[layout_id], "options.layout")
+        request = replace(request, layout=layouts[layout_id])
+    return request, chosen

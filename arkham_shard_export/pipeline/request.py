@@ -107,6 +107,11 @@ def check_format(name: object, target_title: str | None = None) -> FieldProblem 
     return FieldProblem("format", name, f"Format {shown(name)} is not available{where}.", tuple(available()))
 
 
+def unknown_layout(layout_id: str) -> InvalidRequest:
+    message = f"There is no layout {layout_id[:60]!r} here."
+    return InvalidRequest([FieldProblem("options.layout", layout_id, message)])
+
+
 def check_size(request: ExportRequest, sections: Sequence[Section]) -> None:
     """InvalidRequest where a format has a limit and the source holds more records."""
     limit = request.spec.max_records

@@ -106,7 +106,20 @@ def test_a_template_is_laid_out_by_a_word_file(command: Commands, tmp_path: Path
     exported = command("export", "--template", "On paper", "-o", f"{tmp_path}/report.docx")
     assert exported.code == 0, exported.said
     assert docx_text((tmp_path / "report.docx").read_bytes()).splitlines()[-1] == "The end."
+    batch = command("batch", "--part", "template='On paper'", "-o", f"{tmp_path}/case.zip")
+    assert batch.code == 0, batch.said
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".docx"))
+        assert docx_text(archive.read(name)).splitlines()[-1] == "The end."
+    words = ("export", "claims", "--format", "docx", "--layout", str(file))
+    given = command(*words, "-o", f"{tmp_path}/given.docx")
+    assert given.code == 0, given.said
+    assert docx_text((tmp_path / "given.docx").read_bytes()).splitlines()[-1] == "The end."
+    as_pdf = command("export", "claims", "--format", "pdf", "--layout", str(file), "-o", f"{tmp_path}/x.pdf")
+    assert (as_pdf.code, "layout does not apply to PDF report" in as_pdf.said) == (2, True), as_pdf.said
     file.write_bytes(b"no Word file")
+    refused = command(*words, "-o", f"{tmp_path}/x.docx")
+    assert (refused.code, "cannot be a layout" in refused.said) == (2, True), refused.said
     refused = command("templates", "layout", "On paper", str(file))
     assert (refused.code, "cannot be a layout" in refused.said) == (2, True), refused.said
     missing = command("templates", "layout", "On paper", f"{tmp_path}/none.docx")

@@ -37,10 +37,16 @@ class Case:
     def export(
         self, format: str, target: str, filters: dict[str, Any] | None = None, **options: Any
     ) -> bytes:
-        return self.laid_out(b"", format, target, filters, **options)
+        return self.laid_out(None, format, target, filters, **options)
 
     def laid_out(
-        self, file: bytes, /, format: str, target: str, filters: dict[str, Any] | None = None, **options: Any
+        self,
+        file: bytes | None,
+        /,
+        format: str,
+        target: str,
+        filters: dict[str, Any] | None = None,
+        **options: Any,
     ) -> bytes:
         stream = io.BytesIO()
         self.last = export_directly(
@@ -51,7 +57,7 @@ class Case:
             self.location,
             StreamSink(stream),
             fixed_clock,
-            layout=file,
+            layouts={} if file is None else {options["layout"]: file},
         )
         return stream.getvalue()
 

@@ -278,7 +278,7 @@ def test_a_layout_needs_its_library_and_a_format_that_has_layouts(
 ) -> None:
     with pytest.raises(InvalidRequest, match="does not apply to PDF report"):
         case.export("pdf", "claims", layout="x")
-    with pytest.raises(InvalidRequest, match="there are no layouts"):
+    with pytest.raises(InvalidRequest, match="There is no layout"):
         case.export("docx", "claims", layout="x")
     monkeypatch.setattr(checking, "find_spec", lambda _name: None)
     assert "pip install arkham-shard-export[word]" in refusal(letterhead())

@@ -21,12 +21,10 @@ from arkham_shard_export.cli.schedules import (
     NAMED_BY,
     SHOWN_RUNS,
     add_listing,
-    show_schedule,
-    show_schedules,
-    tell_schedule,
     unknown_schedule,
 )
 from arkham_shard_export.cli.showing import fields_of
+from arkham_shard_export.cli.showing_kept import show_schedule, show_schedules, tell_schedule
 from arkham_shard_export.cli.tables import plain
 
 if TYPE_CHECKING:

@@ -8,13 +8,8 @@ from itertools import islice
 from arkham_shard_export.cli.common import Commands, print_json
 from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.remote.hosts import SHORT_PATIENCE_SECONDS, add_action, add_host, client_of
-from arkham_shard_export.cli.templates import (
-    MOST_LISTED,
-    show_template,
-    show_templates,
-    template_fields,
-    unknown_template,
-)
+from arkham_shard_export.cli.showing_kept import show_template, show_templates, template_fields
+from arkham_shard_export.cli.templates import MOST_LISTED, unknown_template
 
 
 def add_commands(commands: Commands) -> None:
