@@ -43,10 +43,23 @@ def main(url: str, data: Path, folder: Path | None) -> None:
         shown = [export(client, body) for body in ASKED]
         shown.append(export(client, {"target": "claims", "format": "csv", "options": {"max_records": 80}}))
         running = client.post("/jobs", json={"target": "timeline", "format": "pdf"}).json()
+        batch = made(client, "/jobs/batch", {"parts": ASKED[:3]})
+        made(
+            client,
+            "/templates",
+            {**ASKED[0], "name": "Disputed, weekly", "description": "For the conference on Monday."},
+        )
+        request = {"template": "Disputed, weekly"}
+        plan = made(client, "/schedules", {"name": "For the conference", "cron": "0 7 * * MON", "time_zone": "Europe/Berlin", "request": request})  # fmt: skip
+        made(client, f"/schedules/{plan['id']}/run", {})
         views = {
             "new": "/export?target=claims&format=csv",
             "jobs": "/export/jobs",
             "job": f"/export/jobs?jobId={shown[-1]['id']}",
+            "batch": f"/export/jobs?jobId={batch['id']}",
+            "templates": "/export/templates",
+            "schedules": "/export/schedules",
+            "schedule": f"/export/schedules?scheduleId={plan['id']}",
             "history": "/export/history",
             "formats": "/export/formats",
         }
@@ -65,10 +78,12 @@ def main(url: str, data: Path, folder: Path | None) -> None:
 
 
 def export(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
-    job: dict[str, Any] = (
-        client.post("/jobs", json=body, headers={"Prefer": "wait=60"}).raise_for_status().json()
-    )
-    return job
+    return made(client, "/jobs", body)
+
+
+def made(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = client.post(path, json=body, headers={"Prefer": "wait=60"}).raise_for_status()
+    return dict(answer.json())
 
 
 def spread(data: Path, jobs: list[dict[str, Any]]) -> None:
