@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from typing import IO, BinaryIO
 
@@ -12,7 +14,13 @@ class StreamSink:
         self.size = 0
 
     def write(self, data: bytes) -> int:
-        self._stream.write(data)
+        view = memoryview(data)
+        while view:
+            # An unbuffered stream (PYTHONUNBUFFERED) takes what fits, and nothing where it would have to wait.
+            taken: int | None = self._stream.write(view)
+            if taken is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            view = view[taken:]
         self.size += len(data)
         return len(data)
 

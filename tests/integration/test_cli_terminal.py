@@ -222,7 +222,11 @@ def test_a_host_in_a_terminal_ends_by_ctrl_c_and_its_workers_do_not_complain(dat
 # Pipes and disks
 
 
-def test_a_reader_that_has_gone_away_is_told_by_the_exit_code(data_dir: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone_away_is_told_by_the_exit_code(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     command = f"{' '.join(export_to('-', data_dir))} | head -c 10 >&2; echo ${{PIPESTATUS[0]}}"
     # More than a pipe holds, or all of it could be written before the reader goes.
     command = command.replace("claims", "documents")

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -201,6 +201,35 @@ def test_a_stream_sink_writes_through_and_counts() -> None:
     sink.write(b"abc")
     sink.write(b"d")
     assert (stream.getvalue(), sink.size) == (b"abcd", 4)
+
+
+class Unbuffered(io.RawIOBase):
+    """Takes a little at a time, and after `room` nothing."""
+
+    def __init__(self, room: int) -> None:
+        self.taken = b""
+        self.room = room
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int | None:
+        part = bytes(data)[: min(3, self.room - len(self.taken))]
+        self.taken += part
+        return len(part) or None
+
+
+def test_a_stream_that_takes_a_little_at_a_time_gets_all_of_it() -> None:
+    stream = Unbuffered(room=100)
+    sink = StreamSink(cast("BinaryIO", stream))
+    assert sink.write(b"0123456789") == 10
+    assert sink.write(b"") == 0
+    assert (stream.taken, sink.size) == (b"0123456789", 10)
+
+
+def test_a_stream_that_takes_no_more_is_an_error() -> None:
+    with pytest.raises(BlockingIOError):
+        StreamSink(cast("BinaryIO", Unbuffered(room=4))).write(b"0123456789")
 
 
 # Where files lie
