@@ -8,11 +8,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from arkham_shard_export.cli.common import Commands, add_json, add_place, add_quiet, location_of, print_json
+from arkham_shard_export.cli.common import (
+    Commands,
+    WrongUsage,
+    add_json,
+    add_place,
+    add_quiet,
+    location_of,
+    print_json,
+)
 from arkham_shard_export.cli.progress import meter
-from arkham_shard_export.cli.requests import add_records, add_request, filters_of, options_of
+from arkham_shard_export.cli.requests import (
+    add_records,
+    add_request,
+    add_template,
+    filters_of,
+    options_of,
+    template_of,
+)
 from arkham_shard_export.cli.tables import cut, paragraph, print_table, size, terminal_width, width_of
+from arkham_shard_export.cli.templates import expanded, layouts_of
+from arkham_shard_export.models import JobRequest
 
+PREVIEWED = "json"
+"""The format where neither words nor a template say one."""
 WIDEST = 40
 """Of a column, in characters."""
 _EXAMPLES = (
@@ -21,6 +40,7 @@ _EXAMPLES = (
         "arkham-export preview claims --format csv --filter status=disputed",
         "of just the export that the same words would give: how many records, how many bytes",
     ),
+    ("arkham-export preview --template 'Claims for an editor'", "of the export that a template makes"),
     ("arkham-export preview documents --records 1 --json", "one record with all that belongs to it, as JSON"),
 )
 
@@ -29,7 +49,8 @@ def add_commands(commands: Commands) -> None:
     preview = commands.add_parser(
         "preview", help="the first records of an export", description=_preview.__doc__, examples=_EXAMPLES
     )
-    add_request(preview, format_default="json")
+    add_request(preview, by_template=True)
+    add_template(preview)
     add_records(preview)
     add_json(preview)
     add_quiet(preview)
@@ -40,26 +61,47 @@ def add_commands(commands: Commands) -> None:
 def _preview(options: argparse.Namespace) -> int:
     """Show the first records of an export, how many it has, and how large it will be, without a server.
 
-    A table shows the columns that fit, the most telling first; --json shows each record whole.
+    A table shows the columns that fit, the most telling first; --json shows each record whole. The size is that of JSON
+    where no format is given.
     """
     from arkham_shard_export.pipeline.direct import preview_directly
 
-    filters, given = filters_of(options), options_of(options)
+    check_previewed(options)
+    template = template_of(options)
+    format = options.format or (PREVIEWED if template is None else None)
+    asked = JobRequest(format, options.target, filters_of(options), options_of(options), template=template)
     location = location_of(options)
-    with meter(f"preview of {options.target}", "records", quiet=options.quiet) as told:
+    if template is not None:
+        (asked,) = expanded([asked], options)
+    layouts = layouts_of([asked], options)
+    with meter(f"preview of {asked.target}", "records", quiet=options.quiet) as told:
         told.told("counting", 0, None)
-        found = preview_directly(options.format, options.target, filters, given, location, options.records)
+        found = preview_directly(
+            asked.format,
+            asked.target,
+            asked.filters,
+            asked.options,
+            location,
+            options.records,
+            layouts=layouts,
+        )
     if options.json:
         print_json(asdict(found))
         return 0
     show_preview(
-        options.target,
-        options.format,
+        str(asked.target),
+        str(asked.format),
         found.preview_records,
         found.estimated_record_count,
         found.estimated_file_size_bytes,
     )
     return 0
+
+
+def check_previewed(options: argparse.Namespace) -> None:
+    """Without a template there must be a target."""
+    if options.target is None and options.template is None:
+        raise WrongUsage("What is to be shown? Give TARGET, or --template NAME.")
 
 
 def show_preview(

@@ -22,7 +22,6 @@ def add_request(
     parser: argparse.ArgumentParser,
     *,
     of_host: bool = False,
-    format_default: str | None = None,
     by_template: bool = False,
     target_name: str = "target",
 ) -> None:
@@ -41,9 +40,8 @@ def add_request(
     format = parser.add_argument(
         "--format",
         metavar="FORMAT",
-        required=format_default is None and not by_template,
-        default=format_default,
-        help=", ".join(FORMATS) + (f" (default: {format_default})" if format_default else ""),
+        required=not by_template,
+        help=", ".join(FORMATS),
         **closed,
     )
     complete_by(format, "formats")

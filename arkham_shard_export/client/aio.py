@@ -210,9 +210,17 @@ class AsyncExportClient:
     async def targets(self) -> list[TargetInfo]:
         return decode((await self._ask(Ask("GET", f"{PREFIX}/targets"))).body, list[TargetInfo])
 
-    async def preview(self, target: str, format: str = "json", records: int = 10, **given: Any) -> Preview:
-        """`given` are filters and options."""
-        body = {"target": target, "format": format, "max_preview_records": records, **given}
+    async def preview(
+        self,
+        target: str | None = None,
+        format: str | None = None,
+        records: int = 10,
+        *,
+        template: TemplateReference | None = None,
+        **given: Any,
+    ) -> Preview:
+        """`given` are filters and options; without a template JSON where no format is given."""
+        body = operations.preview_body(target, format, records, template, given)
         return decode((await self._ask(Ask("POST", f"{PREFIX}/preview", json=body))).body, Preview)
 
     async def templates(self) -> AsyncIterator[TemplateSummary]:

@@ -134,6 +134,19 @@ def batch_body(
     return body if retention_hours is None else {**body, "retention_hours": retention_hours}
 
 
+def preview_body(
+    target: str | None,
+    format: str | None,
+    records: int,
+    template: TemplateReference | None,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    if template is None and format is None:
+        format = "json"
+    body = {"target": target, "format": format, "template": template, "max_preview_records": records, **given}
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def create(
     body: dict[str, Any], key: str | None, wait_seconds: float, patience_seconds: float
 ) -> Operation[Job]:

@@ -61,9 +61,10 @@ def preview_directly(
     location: Location,
     records: int,
     clock: Clock = system_clock,
+    layouts: Mapping[str, bytes] = NO_LAYOUTS,
 ) -> Preview:
     """The first records of what `export_directly` would write."""
-    request, chosen = _checked(format, target, filters, options, location, clock)
+    request, chosen = _checked(format, target, filters, options, location, clock, layouts)
     limit = min(records, request.options.max_records or records)
     sample = replace(request, options=replace(request.options, max_records=limit))
 
@@ -137,7 +138,7 @@ def _checked(
     options: object,
     location: Location,
     clock: Clock,
-    layouts: Mapping[str, bytes] = NO_LAYOUTS,
+    layouts: Mapping[str, bytes],
 ) -> tuple[ExportRequest, Target]:
     with closing(open_snapshot(location, clock, exact=False)) as snapshot:
         return _checked_in(snapshot, format, target, filters, options, clock, layouts)

@@ -113,6 +113,10 @@ def test_formats_targets_previews_and_jobs_are_those_of_the_host(
     assert told == {name: whole[name] for name in told}
     shown = command("remote", "preview", *CLAIMS, "--records", "2").out
     assert whole["preview_records"][0]["id"] in shown
+    template = host.client.post("/api/export/preview", json={"template": "Claims for an editor"}).json()
+    by_template = command("remote", "preview", "--template", "Claims for an editor")
+    assert f"of {template['estimated_record_count']:,} records; as docx about" in by_template.out
+    assert "Give TARGET, or --template NAME." in command("remote", "preview").said
     assert f"2 of {whole['estimated_record_count']:,} records; as csv about " in shown
     assert "status=" not in command("remote", "targets").out
     assert "sort_by=…" in command("remote", "targets", "claims").out

@@ -129,6 +129,21 @@ def test_a_preview_shows_what_fits_and_nothing_that_steers_the_terminal(
     assert f"5 of {RECORDS} records; as json about " in shown
 
 
+def test_a_preview_of_a_template_is_that_of_its_export(command: Commands) -> None:
+    told = command("preview", "--template", "Graph for Gephi", "--records", "1", "--json").json
+    asked = command("preview", "graph", "--format", "csv", "--records", "1", "--json").json
+    assert told["estimated_record_count"] == asked["estimated_record_count"]
+    shown = command("preview", "--template", "Graph for Gephi").out
+    assert "records; as csv about" in shown
+    for words, said in (
+        ((), "Give TARGET, or --template NAME."),
+        (("--template", "Graf for Gephi"), "Did you mean 'Graph for Gephi'?"),
+        (("graph", "--template-version", "1"), "--template-version is of a --template"),
+    ):
+        refused = command("preview", *words)
+        assert (refused.code, said in refused.said) == (2, True), refused.said
+
+
 def test_a_preview_of_nothing_says_so(command: Commands) -> None:
     shown = command("preview", "claims", "--filter", "document_id=none").out
     assert shown.startswith("No record matches.\n0 records; as json about ")

@@ -194,7 +194,8 @@ def add_commands(commands: Commands) -> None:
             ),
         ),
     )
-    add_request(previewing, of_host=True, format_default="json")
+    add_request(previewing, of_host=True, by_template=True)
+    add_template(previewing)
     add_records(previewing)
 
     templates.add_commands(actions)

@@ -11,9 +11,9 @@ from arkham_shard_export.cli.catalog import show_formats, show_targets
 from arkham_shard_export.cli.common import WrongUsage, print_json
 from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.parsing import did_you_mean
-from arkham_shard_export.cli.preview import show_preview
+from arkham_shard_export.cli.preview import PREVIEWED, check_previewed, show_preview
 from arkham_shard_export.cli.remote.hosts import SHORT_PATIENCE_SECONDS, client_of, find
-from arkham_shard_export.cli.requests import filters_of, options_of
+from arkham_shard_export.cli.requests import filters_of, options_of, template_of
 from arkham_shard_export.cli.showing import fields_of, show_job, show_jobs
 from arkham_shard_export.cli.tables import plain
 
@@ -83,20 +83,26 @@ def targets(options: argparse.Namespace) -> int:
 
 
 def preview(options: argparse.Namespace) -> int:
+    check_previewed(options)
+    target, format = options.target, options.format
     with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         found = client.preview(
-            options.target,
-            options.format,
+            target,
+            format,
             options.records,
+            template=template_of(options),
             filters=filters_of(options),
             options=options_of(options),
         )
+        if options.template is not None and not options.json:
+            template = client.template(options.template, options.template_version)
+            target, format = target or template.target, format or template.format
     if options.json:
         print_json(asdict(found))
         return Exit.DONE
     show_preview(
-        options.target,
-        options.format,
+        target,
+        format or PREVIEWED,
         found.preview_records,
         found.estimated_record_count,
         found.estimated_file_size_bytes,
