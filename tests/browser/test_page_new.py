@@ -92,8 +92,8 @@ def test_every_control_has_a_sentence_of_help(site: Site, page: Page) -> None:
         card(page, target["name"]).click()
         fields = page.locator(".field")
         # A layout is a template's, and given there.
-    options = [each for each in target["options"] if each["type"] != "layout"]
-    expect(fields).to_have_count(len(target["filters"]) + len(options))
+        options = [each for each in target["options"] if each["type"] != "layout"]
+        expect(fields).to_have_count(len(target["filters"]) + len(options))
         helps = fields.locator(".help").all_inner_texts()
         assert len(helps) == fields.count()
         assert all(len(each) > 10 and each.endswith(".") for each in helps), helps
