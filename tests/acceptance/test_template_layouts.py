@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,7 @@ def test_a_layout_makes_the_next_version_and_its_reports_look_like_it(
     plain = host.client.post(
         "/api/export/jobs", json={"template": "On our paper", "options": {"layout": None}}
     ).json()
+    batch = host.batch({"template": "On our paper"}, {"target": "claims", "format": "json"}).json()
     # What is made of it already needs nothing of it.
     assert host.client.delete(template).status_code == 204
     for each, laid_out in ((job, True), (before, False), (plain, False)):
@@ -81,6 +83,9 @@ def test_a_layout_makes_the_next_version_and_its_reports_look_like_it(
         header = docx.Document(io.BytesIO(file)).sections[0].header.paragraphs
         assert (bool(header) and header[0].text == "Müller & Partner: Of the week") == laid_out
         assert (docx_text(file).splitlines()[-1] == "The end.") == laid_out
+    ended = host.wait(batch["id"])
+    with zipfile.ZipFile(io.BytesIO(host.client.get(ended["download_url"]).content)) as archive:
+        assert docx_text(archive.read(ended["parts"][0]["file"])).splitlines()[-1] == "The end."
 
 
 def test_a_layout_can_be_fetched_again(host: RunningHost, template: str) -> None:
