@@ -165,7 +165,7 @@ def test_other_signals_end_it_as_cleanly(number: signal.Signals, data_dir: Path,
         process.send_signal(number)
         # A second one, and a third at once would be too many: what is cleared away is not left half done.
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == -number
+    assert process.returncode == -number, said
     assert b"nothing of" in said
     assert b"Traceback" not in said
     assert [*tmp_path.iterdir()] == []
