@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from enum import IntEnum
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from arkham_shard_export.cli.common import CommandFailed, TooLong, WrongUsage
 from arkham_shard_export.errors import ExportError, InvalidRequest, ServiceUnavailable
 from arkham_shard_export.standalone.errors import DatabaseNotReached, HostNotStarted
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+AGAIN_SECONDS = 0.05
 
 
 class Exit(IntEnum):
@@ -86,6 +92,18 @@ def heed_signals() -> None:
         if received > 2:
             die_of(number)
 
+    def ignored(what: UnraisableHookArgs) -> None:
+        nonlocal received
+        if isinstance(what.exc_value, Stopped):
+            # It came while an object was being destroyed, where exceptions end: once more, when that is over.
+            received = 0
+            again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), what.exc_value.number))
+            again.daemon = True
+            again.start()
+        else:
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = ignored
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(each, stop)

@@ -171,6 +171,29 @@ def test_other_signals_end_it_as_cleanly(number: signal.Signals, data_dir: Path,
     assert [*tmp_path.iterdir()] == []
 
 
+WHILE_DESTROYED = """
+import os, signal, time
+from arkham_shard_export.cli.exits import Stopped, heed_signals
+
+class Destroyed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.01)
+
+heed_signals()
+try:
+    Destroyed()
+    time.sleep(30)
+except Stopped as stopped:
+    print("stopped by", stopped.number)
+"""
+
+
+def test_a_signal_that_comes_while_an_object_is_destroyed_is_heeded_all_the_same() -> None:
+    ran = subprocess.run([sys.executable, "-c", WHILE_DESTROYED], capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("stopped by 1\n", "", 0)
+
+
 def test_a_signal_that_is_ignored_by_whoever_started_it_stays_so(data_dir: Path, tmp_path: Path) -> None:
     """As `nohup` has it."""
     ignoring = ["bash", "-c", 'trap "" HUP; exec "$@"', "bash", *export_to(tmp_path / "claims.csv", data_dir)]
