@@ -22,7 +22,7 @@ from tests.hosts import RunningHost
 from tests.unit.test_word_layouts import letterhead
 
 CASES = int(os.environ.get("ARKHAM_TEST_CASES", "100"))
-"""Of each operation, phase and kind of data; 20,000 in all with some 1,500."""
+"""Of each operation, phase and kind of data; more than 20,000 in each host with 300."""
 CONFIGURATION = Path(__file__).parents[1] / "schemathesis.toml"
 
 
@@ -33,7 +33,7 @@ def description(host: RunningHost) -> dict[str, Any]:
 
 @pytest.mark.timeout(max(900, 2 * CASES))
 def test_generated_requests_find_only_what_is_described(host: RunningHost, tmp_path: Path) -> None:
-    if host.name == "standalone-postgres":
+    if host.name == "standalone" and host.database_url is not None:
         pytest.skip("The same code serves the other two.")
     words = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run"]
     words += [f"{host.client.base_url}/openapi.json", "--include-path-regex", f"^{PREFIX}", "--checks", "all"]
@@ -44,7 +44,7 @@ def test_generated_requests_find_only_what_is_described(host: RunningHost, tmp_p
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     generated = re.search(r"([\d,]+) generated", done.stdout)
     assert generated is not None
-    assert int(generated[1].replace(",", "")) > len(ROUTES) * CASES / 2, done.stdout
+    assert int(generated[1].replace(",", "")) > len(ROUTES) * CASES * 2, done.stdout
 
 
 def test_every_operation_has_a_stable_name_and_describes_each_refusal(host: RunningHost) -> None:
