@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.sources.dialects import Dialect, PostgresDialect, SqliteDialect
 from arkham_shard_export.standalone.database import PostgresService, SqliteService
 
@@ -128,3 +132,20 @@ def _by_kind(rows: list[dict[str, Any]]) -> dict[Any, Any]:
         )
         for row in rows
     }
+
+
+def on_tables(
+    request: pytest.FixtureRequest, folder: Path, subjects: Callable[[Recording], tuple[Any, ...]]
+) -> Callable[[Callable[..., Awaitable[None]]], None]:
+    """Runs work on migrated tables of the kind that the fixture is asked for, in an event loop of its own."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+    def within(work: Callable[..., Awaitable[None]]) -> None:
+        async def opened() -> None:
+            async with database(request.param, folder, url) as recording:
+                await migrate(recording, recording.dialect)
+                await work(*subjects(recording))
+
+        asyncio.run(opened())
+
+    return within

@@ -17,7 +17,7 @@ from arkham_shard_export.jobs.table.listing import EVERYTHING, Scope
 from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob, ExportStatus
-from tests.jobtables import TENANT, Recording, database, totals
+from tests.jobtables import TENANT, Recording, database, on_tables, totals
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ENDS = (ExportStatus.COMPLETED, ExportStatus.FAILED, ExportStatus.CANCELLED)
@@ -27,17 +27,7 @@ Work = Callable[[JobStore, Recording], Awaitable[None]]
 @pytest.fixture(params=["sqlite", "postgresql", "arkhamframe"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
     """Runs work on a migrated jobs table, in an event loop of its own."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-    def within(work: Work) -> None:
-        async def opened() -> None:
-            async with database(request.param, tmp_path, url) as recording:
-                await migrate(recording, recording.dialect)
-                await work(JobStore(recording, recording.dialect), recording)
-
-        asyncio.run(opened())
-
-    return within
+    return on_tables(request, tmp_path, lambda tables: (JobStore(tables, tables.dialect), tables))
 
 
 async def agree(recording: Recording) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import random
 from collections.abc import Awaitable, Callable
@@ -12,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from arkham_shard_export.jobs.table.layouts import PART_BYTES, LayoutStore
-from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.templates import TemplateStore
 from tests.integration.test_template_store import made, next_of
-from tests.jobtables import TENANT, Recording, database
+from tests.jobtables import TENANT, Recording, on_tables
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 OTHER_TENANT = "9c6a2c3e-8a5e-4a7e-9a56-0f0a6d1d9b22"
@@ -26,17 +24,7 @@ Work = Callable[[Recording, LayoutStore], Awaitable[None]]
 @pytest.fixture(params=["sqlite", "postgresql", "arkhamframe"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
     """Runs work on migrated tables, in an event loop of its own."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-    def within(work: Work) -> None:
-        async def opened() -> None:
-            async with database(request.param, tmp_path, url) as recording:
-                await migrate(recording, recording.dialect)
-                await work(recording, LayoutStore(recording, recording.dialect))
-
-        asyncio.run(opened())
-
-    return within
+    return on_tables(request, tmp_path, lambda tables: (tables, LayoutStore(tables, tables.dialect)))
 
 
 def test_a_file_is_found_whole_by_its_hash_for_its_tenant_alone(run: Callable[[Work], None]) -> None:

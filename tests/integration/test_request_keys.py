@@ -16,7 +16,7 @@ from arkham_shard_export.jobs.table.migrations import migrate
 from arkham_shard_export.jobs.table.requestkeys import FORGOTTEN_AT_ONCE, Claim, RequestKey, RequestKeys
 from arkham_shard_export.jobs.table.store import JobStore
 from arkham_shard_export.models import ExportFilter, ExportJob
-from tests.jobtables import Recording, database
+from tests.jobtables import Recording, database, on_tables
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEY, OTHER_REQUEST, OTHER_KEY = RequestKey("key", "a"), RequestKey("key", "b"), RequestKey("other", "a")
@@ -27,18 +27,11 @@ Work = Callable[[Recording, RequestKeys, JobStore], Awaitable[None]]
 @pytest.fixture(params=["sqlite", "postgresql", "arkhamframe"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
     """Runs work on migrated tables, in an event loop of its own."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-    def within(work: Work) -> None:
-        async def opened() -> None:
-            async with database(request.param, tmp_path, url) as recording:
-                await migrate(recording, recording.dialect)
-                keys = RequestKeys(recording, recording.dialect)
-                await work(recording, keys, JobStore(recording, recording.dialect))
-
-        asyncio.run(opened())
-
-    return within
+    return on_tables(
+        request,
+        tmp_path,
+        lambda tables: (tables, RequestKeys(tables, tables.dialect), JobStore(tables, tables.dialect)),
+    )
 
 
 async def store(keys: RequestKeys, jobs: JobStore, claim: Claim) -> None:

@@ -23,7 +23,7 @@ from arkham_shard_export.models import ExportTemplate, JobRequest, TemplateReque
 from arkham_shard_export.ports import system_clock
 from arkham_shard_export.settings import Settings
 from arkham_shard_export.store_location import FolderLocation
-from tests.jobtables import TENANT, Recording, database
+from tests.jobtables import TENANT, Recording, database, on_tables
 
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 OTHER_TENANT = "9c6a2c3e-8a5e-4a7e-9a56-0f0a6d1d9b22"
@@ -34,17 +34,7 @@ Work = Callable[[Recording, TemplateStore], Awaitable[None]]
 @pytest.fixture(params=KINDS)
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
     """Runs work on migrated tables, in an event loop of its own."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-    def within(work: Work) -> None:
-        async def opened() -> None:
-            async with database(request.param, tmp_path, url) as recording:
-                await migrate(recording, recording.dialect)
-                await work(recording, TemplateStore(recording, recording.dialect))
-
-        asyncio.run(opened())
-
-    return within
+    return on_tables(request, tmp_path, lambda tables: (tables, TemplateStore(tables, tables.dialect)))
 
 
 def made(
