@@ -141,7 +141,7 @@ def _add_page(app: FastAPI) -> None:
     async def root() -> RedirectResponse:
         return RedirectResponse("/export")
 
-    @app.get("/export", include_in_schema=False)
-    @app.get("/export/{view}", include_in_schema=False)
+    @app.api_route("/export", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.api_route("/export/{view}", methods=["GET", "HEAD"], include_in_schema=False)
     async def view(view: str = "") -> FileResponse:
         return page()

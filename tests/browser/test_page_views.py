@@ -43,6 +43,13 @@ def test_the_page_is_small_as_it_is_sent(site: Site) -> None:
     assert sent < MOST_BYTES
 
 
+@pytest.mark.parametrize("view", ["", "jobs"])
+def test_who_only_asks_whether_the_page_is_there_is_told(site: Site, view: str) -> None:
+    answer = site.host.client.head(site.at(view))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-security-policy"] == site.host.client.get(site.at(view)).headers["content-security-policy"]  # fmt: skip
+
+
 def test_the_page_is_of_small_modules() -> None:
     files = [path for path in WEB.iterdir() if path.is_file()]
     for path in files:
