@@ -298,7 +298,7 @@ def runs_of(host: RunningHost, made: dict[str, Any]) -> list[dict[str, Any]]:
     deadline = time.monotonic() + END_SECONDS
     while True:
         runs = host.client.get(f"{PATH}/{made['id']}/runs").json()["runs"][::-1]
-        if not {each["status"] for each in runs} & {"pending", "processing"}:
+        if not {each["status"] for each in runs} & {"starting", "pending", "processing"}:
             return list(runs)
         assert time.monotonic() < deadline
         time.sleep(0.02)
