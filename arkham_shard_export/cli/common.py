@@ -130,6 +130,11 @@ def run_on_database(
     return asyncio.run(work(options))
 
 
+def add_told(actions: Commands, name: str, told: str, examples: Iterable[Example]) -> Parser:
+    """A command of a group, whose help is one sentence."""
+    return actions.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples)
+
+
 def add_database_action(
     actions: Commands,
     name: str,
@@ -139,9 +144,7 @@ def add_database_action(
     examples: Iterable[Example],
 ) -> argparse.ArgumentParser:
     """A command of a group that works on the database: `run` opens what `work` needs."""
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
+    parser = add_told(actions, name, told, examples)
     add_json(parser)
     add_place(parser)
     parser.set_defaults(run=run, work=work)

@@ -30,8 +30,6 @@ from arkham_shard_export.cli.tables import cut, paragraph, print_table, size, te
 from arkham_shard_export.cli.templates import expanded, layouts_of
 from arkham_shard_export.models import JobRequest
 
-PREVIEWED = "json"
-"""The format where neither words nor a template say one."""
 WIDEST = 40
 """Of a column, in characters."""
 _EXAMPLES = (
@@ -66,12 +64,15 @@ def _preview(options: argparse.Namespace) -> int:
     """
     from arkham_shard_export.pipeline.direct import preview_directly
 
-    check_previewed(options)
-    template = template_of(options)
-    format = options.format or (PREVIEWED if template is None else None)
-    asked = JobRequest(format, options.target, filters_of(options), options_of(options), template=template)
+    asked = JobRequest(
+        format_of(options),
+        options.target,
+        filters_of(options),
+        options_of(options),
+        template=template_of(options),
+    )
     location = location_of(options)
-    if template is not None:
+    if asked.template is not None:
         (asked,) = expanded([asked], options)
     layouts = layouts_of([asked], options)
     with meter(f"preview of {asked.target}", "records", quiet=options.quiet) as told:
@@ -98,10 +99,11 @@ def _preview(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_previewed(options: argparse.Namespace) -> None:
-    """Without a template there must be a target."""
+def format_of(options: argparse.Namespace) -> Any:
+    """The format that words say, JSON where there is no template to say one; WrongUsage where nothing says a target."""
     if options.target is None and options.template is None:
         raise WrongUsage("What is to be shown? Give TARGET, or --template NAME.")
+    return options.format or ("json" if options.template is None else None)
 
 
 def show_preview(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -35,13 +35,7 @@ def show_template(template: ExportTemplate, as_json: bool) -> None:
         print_json(shown)
         return
     shown |= {name: local(getattr(template, name)) for name in ("created_at", "updated_at")}
-    print_facts(
-        [
-            (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
-            for name, value in shown.items()
-            if value not in (None, "", "-")
-        ]
-    )
+    print_facts(_facts(shown, without=(None, "", "-")))
 
 
 def template_fields(template: TemplateSummary) -> dict[str, Any]:
@@ -81,12 +75,9 @@ def show_schedule(schedule: ExportSchedule, runs: Sequence[ExportScheduleRun], a
         return
     for name in ("last_run", "next_runs"):
         del fields[name]
-    facts = [
-        (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
-        for name, value in fields.items()
-        if value not in (None, "")
-    ]
-    print_facts([*facts, *(("next", due_text(each)) for each in schedule.next_runs)])
+    print_facts(
+        [*_facts(fields, without=(None, "")), *(("next", due_text(each)) for each in schedule.next_runs)]
+    )
     if runs:
         print()
         rows = [("DUE", "KIND", "STATUS", "JOB", "WHY")]
@@ -105,6 +96,14 @@ def tell_schedule(schedule: ExportSchedule, as_json: bool) -> None:
         print_json(schedule_fields(schedule))
     else:
         print(f"{plain(schedule.id)} {schedule.state}, next {_first(schedule.next_runs)}")
+
+
+def _facts(fields: Mapping[str, Any], without: tuple[object, ...]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), value if isinstance(value, str) else short_json(value))
+        for name, value in fields.items()
+        if value not in without
+    ]
 
 
 def _first(times: Sequence[datetime]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from arkham_shard_export.drain import Drain
 from arkham_shard_export.errors import StoreFailed
+from arkham_shard_export.sinks.stream import write_whole
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL_REASON = "The disk of the export store is full; free some space and run the export again."
@@ -42,9 +43,7 @@ class HashedSink:
 
     def _put(self, block: bytes) -> None:
         self._hash.update(block)
-        view = memoryview(block)
-        while view:
-            view = view[self._file.write(view) :]
+        write_whole(self._file, block)
 
     def _close(self) -> None:
         self._drain.abandon()

@@ -5,7 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from io import RawIOBase
 from typing import IO, BinaryIO
+
+
+def write_whole(stream: BinaryIO | RawIOBase, data: bytes) -> None:
+    """All of it: an unbuffered stream takes what fits, and nothing where it would have to wait (BlockingIOError)."""
+    view = memoryview(data)
+    while view:
+        taken: int | None = stream.write(view)
+        if taken is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        view = view[taken:]
 
 
 class StreamSink:
@@ -14,13 +25,7 @@ class StreamSink:
         self.size = 0
 
     def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        while view:
-            # An unbuffered stream (PYTHONUNBUFFERED) takes what fits, and nothing where it would have to wait.
-            taken: int | None = self._stream.write(view)
-            if taken is None:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            view = view[taken:]
+        write_whole(self._stream, data)
         self.size += len(data)
         return len(data)
 

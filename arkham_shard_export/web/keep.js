@@ -9,6 +9,9 @@ import { news } from "./toast.js";
 
 const NAME = "What it is found by.";
 
+/** That a change is of the version that was shown. */
+export const ifUnchanged = ({ id, version }) => ({ "if-match": `"${id}.${version}"` });
+
 /** Save a request as a template, or `template` under another name or description. */
 export function openTemplate({ body, template = null, done = () => {} }) {
   const given = { name: template?.name ?? "", description: template?.description ?? "", shared: template?.shared ?? true };
@@ -28,7 +31,7 @@ export function openTemplate({ body, template = null, done = () => {} }) {
     verb: template ? "Save" : "Save the template",
     async send() {
       const path = template ? `/templates/${template.id}` : "/templates";
-      const headers = template ? { "if-match": `"${template.id}.${template.version}"` } : {};
+      const headers = template ? ifUnchanged(template) : {};
       const saved = await ask(path, { method: template ? "PUT" : "POST", body: { ...body, ...given }, headers });
       news(`Saved as ${saved.name}.`, h("a", { href: address("templates") }, "Templates"));
       done(saved);

@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { Upload } from "./fields.js";
 import { told } from "./files.js";
 import { openForm } from "./form.js";
+import { ifUnchanged } from "./keep.js";
 import { news } from "./toast.js";
 
 const HELP =
@@ -13,8 +14,7 @@ const HELP =
 export function openLayout(template, done) {
   const { id, name } = template;
   let file = null;
-  const headers = { "if-match": `"${id}.${template.version}"` };
-  const change = (path, body) => ask(`/templates/${id}${path}`, { method: "PUT", body, headers });
+  const change = (path, body) => ask(`/templates/${id}${path}`, { method: "PUT", body, headers: ifUnchanged(template) });
   const laidOut = (saved, text) => {
     news(`${saved.name}: version ${saved.version}, ${text}.`);
     done();

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from arkham_shard_export.cli.account import tell
-from arkham_shard_export.cli.common import CommandFailed, Commands, Example, WrongUsage, add_json, require
+from arkham_shard_export.cli.common import (
+    CommandFailed,
+    Commands,
+    Example,
+    WrongUsage,
+    add_json,
+    add_told,
+    require,
+)
 
 if TYPE_CHECKING:
     from arkham_shard_export.client import ExportClient, Job
@@ -59,9 +67,7 @@ def add_action(
     told: str,
     examples: Iterable[Example],
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=told, description=f"{told[0].upper()}{told[1:]}.", examples=examples
-    )
+    parser = add_told(actions, name, told, examples)
     add_host(parser, again=True)
     add_json(parser)
     parser.set_defaults(run=work)

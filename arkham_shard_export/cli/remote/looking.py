@@ -11,7 +11,7 @@ from arkham_shard_export.cli.catalog import show_formats, show_targets
 from arkham_shard_export.cli.common import WrongUsage, print_json
 from arkham_shard_export.cli.exits import Exit
 from arkham_shard_export.cli.parsing import did_you_mean
-from arkham_shard_export.cli.preview import PREVIEWED, check_previewed, show_preview
+from arkham_shard_export.cli.preview import format_of, show_preview
 from arkham_shard_export.cli.remote.hosts import SHORT_PATIENCE_SECONDS, client_of, find
 from arkham_shard_export.cli.requests import filters_of, options_of, template_of
 from arkham_shard_export.cli.showing import fields_of, show_job, show_jobs
@@ -83,8 +83,7 @@ def targets(options: argparse.Namespace) -> int:
 
 
 def preview(options: argparse.Namespace) -> int:
-    check_previewed(options)
-    target, format = options.target, options.format
+    target, format = options.target, format_of(options)
     with client_of(options, SHORT_PATIENCE_SECONDS) as client:
         found = client.preview(
             target,
@@ -102,7 +101,7 @@ def preview(options: argparse.Namespace) -> int:
         return Exit.DONE
     show_preview(
         target,
-        format or PREVIEWED,
+        format,
         found.preview_records,
         found.estimated_record_count,
         found.estimated_file_size_bytes,
