@@ -23,7 +23,7 @@ def part_name(stem: str) -> str:
 class FileSink(HashedSink):
     """Writes a temporary file in a folder of the store; `commit` makes it `<stem><extension>`.
 
-    As a context it removes what was not committed.
+    A context: entering it makes the temporary file, leaving it removes what was not committed.
     """
 
     def __init__(self, store: Path, folder: str, stem: str, part: str | None = None) -> None:
@@ -31,15 +31,19 @@ class FileSink(HashedSink):
         self._folder = folder
         self._stem = stem
         self._part = store / folder / (part or part_name(stem))
+        self._final: str | None = None
+        self._inode: int | None = None
         self._committed = False
-        with telling_of_disk():
-            self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with folder_below(store, folder) as inside:
-                descriptor = os.open(self._part.name, flags, 0o600, dir_fd=inside)
-            os.fchmod(descriptor, 0o600)
-            file = io.FileIO(descriptor, "wb")
-        super().__init__(file)
+        super().__init__()
+
+    def _open(self) -> io.FileIO:
+        self._part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with folder_below(self._store, self._folder) as inside:
+            descriptor = os.open(self._part.name, flags, 0o600, dir_fd=inside)
+        self._inode = os.fstat(descriptor).st_ino
+        os.fchmod(descriptor, 0o600)
+        return io.FileIO(descriptor, "wb")
 
     @classmethod
     def beside(cls, folder: Path, stem: str) -> Self:
@@ -56,14 +60,21 @@ class FileSink(HashedSink):
             self._drain.end()
             os.fsync(self._file.fileno())
             self._file.close()
+            self._final = name
             with folder_below(self._store, self._folder) as inside:
                 os.rename(self._part.name, name, src_dir_fd=inside, dst_dir_fd=inside)
-                self._part = self._part.with_name(name)
                 _sync_folder(inside)
         self._committed = True
         return StoredFile(f"{self._folder}/{name}", self.size, self._hash.hexdigest())
 
     def __enter__(self) -> Self:
+        # Here, not before: between what makes a sink and this a signal would leave a file that nobody removes.
+        try:
+            with telling_of_disk():
+                self._file = self._open()
+        except KeyboardInterrupt:
+            self._remove()
+            raise
         return self
 
     def __exit__(self, *_raised: object) -> None:
@@ -72,8 +83,16 @@ class FileSink(HashedSink):
 
     def discard(self) -> None:
         self._close()
+        self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(OSError), folder_below(self._store, self._folder) as inside:
-            os.unlink(self._part.name, dir_fd=inside)
+            try:
+                os.unlink(self._part.name, dir_fd=inside)
+            except FileNotFoundError:
+                # Ended when it had just been given its final name; another's file of that name stays.
+                if self._final and os.stat(self._final, dir_fd=inside).st_ino == self._inode:
+                    os.unlink(self._final, dir_fd=inside)
 
 
 def _sync_folder(descriptor: int) -> None:

@@ -28,10 +28,11 @@ class StoredFile:
 
 
 class HashedSink:
-    """Writes into an open file; a large one has a thread of its own for hashing and writing."""
+    """Writes into `_file`, which is opened by who knows where; a large one has a thread of its own for that."""
 
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
+    _file: io.FileIO
+
+    def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._drain = Drain(self._put)
         self.size = 0

@@ -21,9 +21,9 @@ class S3Sink(HashedSink):
         self._folder = folder
         self._stem = stem
         self._client = client(location, UPLOAD_RETRIES, PART_SECONDS)
+        super().__init__()
         with telling_of_disk():
-            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        super().__init__(file)
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
 
     def scratch(self) -> IO[bytes]:
         with telling_of_disk():

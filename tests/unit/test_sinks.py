@@ -6,11 +6,15 @@ import asyncio
 import errno
 import hashlib
 import io
+import itertools
+import linecache
 import os
 import stat
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -58,13 +62,17 @@ def fill_the_disk(sink: FileSink, monkeypatch: pytest.MonkeyPatch, code: int = e
     monkeypatch.setattr(sink, "_file", FullDisk(sink._file, code))
 
 
+def begun(store: Path, folder: str, stem: str) -> FileSink:
+    return FileSink(store, folder, stem).__enter__()
+
+
 def write_for_ever(sink: FileSink) -> None:
     while True:
         sink.write(b"x" * 100_000)
 
 
 def test_a_file_appears_whole_when_it_is_committed_and_not_before(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     parts = [b"first,", b"", b"x" * 3_000_000, "é\n".encode()]
     assert [sink.write(part) for part in parts] == [len(part) for part in parts]
     assert files(tmp_path) == [f"{FOLDER}/{part_name(STEM)}"]
@@ -77,7 +85,7 @@ def test_a_file_appears_whole_when_it_is_committed_and_not_before(tmp_path: Path
 
 
 def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
-    stored = FileSink(tmp_path, FOLDER, STEM).commit(".json")
+    stored = begun(tmp_path, FOLDER, STEM).commit(".json")
     assert (stored.size, stored.sha256) == (0, hashlib.sha256(b"").hexdigest())
     assert (tmp_path / stored.path).read_bytes() == b""
 
@@ -85,7 +93,7 @@ def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
 def test_only_its_owner_can_read_a_file_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        sink = FileSink(tmp_path / "store", FOLDER, STEM)
+        sink = begun(tmp_path / "store", FOLDER, STEM)
         part = tmp_path / "store" / FOLDER / part_name(STEM)
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
         stored = sink.commit(".json")
@@ -100,7 +108,7 @@ def test_only_its_owner_can_read_a_file_even_where_a_readable_one_was_left(tmp_p
     left.parent.mkdir()
     left.write_bytes(b"left by an attempt that died, and longer")
     left.chmod(0o644)
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     sink.write(b"new")
     stored = sink.commit(".json")
     assert (tmp_path / stored.path).read_bytes() == b"new"
@@ -108,7 +116,7 @@ def test_only_its_owner_can_read_a_file_even_where_a_readable_one_was_left(tmp_p
 
 
 def test_a_discarded_file_leaves_nothing_and_may_be_discarded_again(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     sink.write(b"x" * 3_000_000)
     sink.discard()
     sink.discard()
@@ -116,7 +124,7 @@ def test_a_discarded_file_leaves_nothing_and_may_be_discarded_again(tmp_path: Pa
 
 
 def test_attempts_do_not_touch_each_others_files(tmp_path: Path) -> None:
-    late, current = (FileSink(tmp_path, FOLDER, stem_of("job", attempt)) for attempt in (1, 2))
+    late, current = (begun(tmp_path, FOLDER, stem_of("job", attempt)) for attempt in (1, 2))
     late.write(b"late")
     current.write(b"current")
     stored = current.commit(".json")
@@ -128,7 +136,7 @@ def test_attempts_do_not_touch_each_others_files(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_to_be_one_and_leaves_nothing(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     fill_the_disk(sink, monkeypatch, code)
     with pytest.raises(StoreFailed, match="disk of the export store is full; free some space"):
         write_for_ever(sink)
@@ -139,7 +147,7 @@ def test_a_full_disk_is_said_to_be_one_and_leaves_nothing(
 def test_a_disk_that_is_full_only_at_the_end_fails_the_file_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     sink.write(b"buffered")
     fill_the_disk(sink, monkeypatch)
     with pytest.raises(StoreFailed, match="is full"):
@@ -152,7 +160,7 @@ def test_a_disk_that_is_full_only_at_the_end_fails_the_file_too(
 def test_a_file_that_could_not_be_made_durable_is_not_left_behind(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = FileSink(tmp_path, FOLDER, STEM)
+    sink = begun(tmp_path, FOLDER, STEM)
     sink.write(b"x")
     monkeypatch.setattr(file_sink if step == "_sync_folder" else file_sink.os, step, failing(errno.EIO))
     with pytest.raises(StoreFailed, match="cannot be written"):
@@ -161,20 +169,73 @@ def test_a_file_that_could_not_be_made_durable_is_not_left_behind(
     assert files(tmp_path) == []
 
 
+def write_beside(folder: Path) -> None:
+    with FileSink.beside(folder, "claims.csv") as sink:
+        sink.write(b"new")
+        sink.commit("")
+
+
+def interrupted_at(step: int) -> Callable[[FrameType, str, object], Any]:
+    """A tracer that raises KeyboardInterrupt at that line, counted over all that `sinks/file.py` runs."""
+    left = step
+
+    def trace(frame: FrameType, event: str, _value: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != file_sink.__file__ or frame.f_code.co_name == "__exit__":
+            return None
+        if event == "line" and linecache.getline(file_sink.__file__, frame.f_lineno).strip() != "return self":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_at_any_line_of_opening_and_committing_leaves_nothing(tmp_path: Path) -> None:
+    """But at the very last, when the file is there."""
+    (tmp_path / "other.csv").write_text("of somebody else")
+    ended = []
+    for step in itertools.count(1):
+        sys.settrace(interrupted_at(step))
+        try:
+            write_beside(tmp_path)
+        except KeyboardInterrupt:
+            ended.append(files(tmp_path))
+            (tmp_path / "claims.csv").unlink(missing_ok=True)
+            continue
+        finally:
+            sys.settrace(None)
+        break
+    assert len(ended) > 25
+    assert ended[:-2] == [["other.csv"]] * (len(ended) - 2)
+
+
+def test_what_another_has_under_the_final_name_stays_when_the_temporary_file_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("of last week")
+    sink = FileSink.beside(tmp_path, "claims.csv").__enter__()
+    next(tmp_path.glob("*.part")).unlink()
+    with pytest.raises(StoreFailed, match="No such file"):
+        sink.commit("")
+    sink.discard()
+    assert (tmp_path / "claims.csv").read_text() == "of last week"
+
+
 def test_a_symbolic_link_at_the_temporary_name_is_not_followed(tmp_path: Path) -> None:
     store, outside = tmp_path / "store", tmp_path / "outside"
     outside.write_text("precious")
     (store / FOLDER).mkdir(parents=True)
     (store / FOLDER / part_name(STEM)).symlink_to(outside)
     with pytest.raises(StoreFailed):
-        FileSink(store, FOLDER, STEM)
+        begun(store, FOLDER, STEM)
     assert outside.read_text() == "precious"
 
 
 def test_a_symbolic_link_at_the_final_name_is_replaced_and_not_followed(tmp_path: Path) -> None:
     store, outside = tmp_path / "store", tmp_path / "outside"
     outside.write_text("precious")
-    sink = FileSink(store, FOLDER, STEM)
+    sink = begun(store, FOLDER, STEM)
     (store / FOLDER / f"{STEM}.json").symlink_to(outside)
     sink.write(b"new")
     stored = sink.commit(".json")
@@ -185,7 +246,7 @@ def test_a_symbolic_link_at_the_final_name_is_replaced_and_not_followed(tmp_path
 def test_a_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file, not a folder")
     with pytest.raises(StoreFailed, match="cannot be written") as caught:
-        FileSink(tmp_path / "store", FOLDER, STEM)
+        begun(tmp_path / "store", FOLDER, STEM)
     assert str(tmp_path) not in str(caught.value)
 
 
@@ -309,7 +370,7 @@ def test_nothing_is_deleted_through_a_linked_folder(store: FolderStore, linked: 
 def test_nothing_is_written_through_a_linked_folder(store: FolderStore, linked: Path) -> None:
     before = sorted(linked.parent.iterdir())
     with pytest.raises(StoreFailed):
-        FileSink(store.root, LINKED, "job.1")
+        begun(store.root, LINKED, "job.1")
     assert sorted(linked.parent.iterdir()) == before
     assert linked.read_text() == "precious"
 
@@ -317,7 +378,7 @@ def test_nothing_is_written_through_a_linked_folder(store: FolderStore, linked: 
 def test_a_folder_that_becomes_a_link_while_a_file_is_written_gets_no_file(
     store: FolderStore, tmp_path: Path
 ) -> None:
-    sink = FileSink(store.root, LINKED, "job.1")
+    sink = begun(store.root, LINKED, "job.1")
     sink.write(b"x")
     (store.root / LINKED).rename(store.root / "moved")
     (store.root / LINKED).symlink_to(tmp_path, target_is_directory=True)
