@@ -115,20 +115,20 @@ def postgres_url(postgres_server: str) -> str:
     return new_database(postgres_server)
 
 
-@pytest.fixture(scope="session", params=["standalone", "standalone-postgres", "arkhamframe"])
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
-    """Each host in turn, with the demo case and SEEDED synthetic records of every target."""
-    data_dir: Path = tmp_path_factory.mktemp(request.param)
-    if request.param == "standalone":
+@contextlib.contextmanager
+def running(kind: str, request: pytest.FixtureRequest) -> Iterator[RunningHost]:
+    """A host with the demo case and SEEDED synthetic records of every target."""
+    data_dir: Path = request.getfixturevalue("tmp_path_factory").mktemp(kind)
+    if kind == "standalone":
         seed_sqlite(data_dir, SEEDED)
-        with standalone(data_dir, demo=True) as running:
-            yield running
+        with standalone(data_dir, demo=True) as host:
+            yield host
         return
     url = new_database(request.getfixturevalue("postgres_server"))
-    if request.param == "standalone-postgres":
+    if kind == "standalone-postgres":
         seed_postgres(url, SEEDED)
-        with standalone(data_dir, url, demo=True) as running:
-            yield running
+        with standalone(data_dir, url, demo=True) as host:
+            yield host
         return
     from tables import create_old_jobs_table, create_peer_tables
 
@@ -136,8 +136,22 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     create_old_jobs_table(url, tenant_column=True)
     seed_postgres(url, SEEDED)
     load_demo_into_postgres(url)
-    with arkhamframe(data_dir, url) as running:
-        yield running
+    with arkhamframe(data_dir, url) as host:
+        yield host
+
+
+@pytest.fixture(scope="session", params=["standalone", "standalone-postgres", "arkhamframe"])
+def host(request: pytest.FixtureRequest) -> Iterator[RunningHost]:
+    """Each host in turn, shared by all tests."""
+    with running(request.param, request) as host:
+        yield host
+
+
+@pytest.fixture(params=["standalone", "arkhamframe"])
+def own_host(request: pytest.FixtureRequest) -> Iterator[RunningHost]:
+    """A host for a test after which nobody knows what is in it."""
+    with running(request.param, request) as host:
+        yield host
 
 
 @pytest.fixture
