@@ -28,7 +28,7 @@ class StoredFile:
 
 
 class HashedSink:
-    """Writes into `_file`, which is opened by who knows where; a large one has a thread of its own for that."""
+    """Writes into `_file`, which a subclass opens; a large file has a thread of its own for hashing and writing."""
 
     _file: io.FileIO
 
